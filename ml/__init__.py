@@ -1,0 +1,1 @@
+"""Everything Tenor knows about speech and text: plain functions, dataclasses and torch modules."""

@@ -1,0 +1,1 @@
+"""From a recording and its transcript to speakers, utterances, words and phones with times."""

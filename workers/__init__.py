@@ -1,0 +1,1 @@
+"""The Celery application: it joins `ml` and `db`, and holds nothing else."""

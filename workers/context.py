@@ -1,0 +1,132 @@
+"""What one worker process holds: settings, a database engine, an owner name, loaded models."""
+
+import functools
+import logging
+import os
+import socket
+from collections import OrderedDict
+from collections.abc import Collection
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from db.engine import make_engine
+from workers.errors import SettingsInvalid
+from workers.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ml.inference.engine import Engine as Inference
+
+logger = logging.getLogger(__name__)
+
+#: Models of so many profile versions stay loaded: the running job's and the one before it.
+LOADED_VERSIONS = 2
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings this process started with."""
+    return load_settings()
+
+
+@functools.cache
+def engine() -> "Engine":
+    """The process's database engine; made after the fork, never shared across it."""
+    url = settings().database_url
+    if url is None:
+        raise SettingsInvalid("a worker needs TENOR_DATABASE_URL; `tenor up` sets it for the workers it starts")
+    return make_engine(url, pooled=True)
+
+
+def reset_after_fork() -> None:
+    """Forget the parent's engine without closing its connections, and set this process's thread count."""
+    engine.cache_clear()
+    os.environ["OMP_NUM_THREADS"] = str(settings().torch_threads)
+
+
+def boot_id() -> str:
+    """Identifies this boot of this machine (empty where the kernel does not tell)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+    except OSError:
+        return ""
+
+
+def _start_time(pid: int) -> str | None:
+    """The kernel's start time of a process, None when there is no such process (or it is a zombie)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def owner() -> str:
+    """Names this process in a lease: host, boot, process id and its start time."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}/{boot_id()}/{pid}/{_start_time(pid)}"
+
+
+def is_gone(owner: str) -> bool:
+    """True when a lease's owner surely no longer runs: it was a process of this very host and has ended.
+
+    Lets a lease be broken at once after a crash instead of when it expires. The fence (the attempt number) keeps
+    this safe even where it is wrong.
+    """
+    host, boot, pid, started = (owner.split("/") + ["", "", "", ""])[:4]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if boot != boot_id():
+        return True
+    return _start_time(int(pid)) != started
+
+
+_loaded: "OrderedDict[str, Inference]" = OrderedDict()
+_loading = Lock()
+
+
+def models(fingerprint: str, spec: dict[str, Any]) -> "Inference":
+    """The inference engine of one profile version, from a small cache; loads it on first use."""
+    import torch
+
+    from ml.inference.engine import Engine as Inference
+
+    with _loading:
+        if fingerprint not in _loaded:
+            torch.set_num_threads(settings().torch_threads)
+            while len(_loaded) >= LOADED_VERSIONS:
+                _loaded.popitem(last=False)
+            _loaded[fingerprint] = Inference.load(spec, device=device())
+        _loaded.move_to_end(fingerprint)
+        return _loaded[fingerprint]
+
+
+def device() -> str:
+    """The torch device that models of this process run on."""
+    import torch
+
+    wanted = settings().device
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def preload(queues: Collection[str]) -> None:
+    """Load, ahead of the first task, what tasks of these queues will need; a failure waits for the task to name it."""
+    try:
+        if "gpu" in queues:
+            from ml.profiles import load_profile
+
+            profile = load_profile(settings().profile)
+            models(profile.fingerprint(), profile.resolve())
+        if "align" in queues:
+            import torch
+
+            from ml.alignment.align import preload as preload_aligners
+
+            torch.set_num_threads(settings().torch_threads)
+            preload_aligners()
+    except Exception:
+        logger.warning("models could not be loaded ahead of the first task", exc_info=True)

@@ -1,0 +1,153 @@
+"""Every setting of Tenor in one place, read from `TENOR_*` variables and a TOML file, validated at start.
+
+Precedence: environment variable, then the file (`TENOR_CONFIG`, else `tenor.toml` in `TENOR_HOME`), then the default.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from workers.errors import SettingsInvalid
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def default_home() -> Path:
+    """Where embedded services and artifacts live when TENOR_HOME is not set."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/tenor")
+    data = os.environ.get("XDG_DATA_HOME")
+    return Path(data) / "tenor" if data else Path.home() / ".local" / "share" / "tenor"
+
+
+def settings_file(environ: Mapping[str, str] | None = None) -> Path:
+    """The TOML file that settings are read from, whether or not it exists."""
+    environ = os.environ if environ is None else environ
+    if named := environ.get("TENOR_CONFIG"):
+        return Path(named)
+    home = environ.get("TENOR_HOME")
+    return (Path(home) if home else default_home()) / "tenor.toml"
+
+
+class Settings(BaseSettings):
+    """All settings; the variable of a field is `TENOR_` followed by its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="TENOR_", extra="forbid", frozen=True)
+
+    #: Folder for embedded services, artifacts, logs and generated passwords.
+    home: Path = Field(default_factory=default_home)
+    #: Postgres for workers (`postgresql+psycopg2://…`); None: the embedded one.
+    database_url: str | None = None
+    #: Postgres login that owns the schema (migrations); None: the same as `database_url`.
+    owner_url: str | None = None
+    #: Postgres login of the read-only analyst role; None: the same as `database_url`.
+    analyst_url: str | None = None
+    #: Redis (`redis://…`); None: the embedded one.
+    broker_url: str | None = None
+    #: fsspec URL of the folder for objects between stages; None: `artifacts` under `home`.
+    artifacts_url: str | None = None
+    #: Profile that jobs use unless they name another: a bundled name or a path to a TOML file.
+    profile: str = "mini"
+    #: Where models run: "auto" takes a CUDA device when there is one.
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    #: A claimed stage belongs to its worker for so long; renewed at a third of it.
+    lease_s: Seconds = 90.0
+    #: How often the sweeper looks for lost work.
+    sweep_s: Seconds = 15.0
+    #: A ready stage whose message was sent this long ago and that nobody claimed is sent again.
+    resend_s: Seconds = 120.0
+    #: A stage is dead after this many attempts that ended without a named error.
+    max_attempts: Count = 3
+    #: Batches between extract and fuse at any time; bounds the artifact store.
+    open_batches: Count = 8
+    #: Speech in one batch, at most (a single longer utterance still makes one).
+    batch_s: Seconds = 600.0
+    #: Audio that one align task takes, at most (a longer recording stands alone).
+    group_s: Seconds = 600.0
+    #: Recordings that one align task takes, at most.
+    group_files: Count = 200
+    #: Longest permitted stage; also bounds Redis' visibility timeout.
+    stage_limit_s: Seconds = 7200.0
+    #: torch threads per worker process; 0: half of the cores, at least one.
+    threads: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("database_url", "owner_url", "analyst_url")
+    @classmethod
+    def _postgres(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme = urlsplit(url).scheme
+        if scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
+            raise ValueError("must start with postgresql:// (Tenor keeps its truth in Postgres)")
+        # A bare postgresql:// would select psycopg 3 in SQLAlchemy 2.1.
+        return "postgresql+psycopg2" + url[len(scheme) :]
+
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in {"redis", "rediss"}:
+            raise ValueError("must start with redis:// or rediss://")
+        return url
+
+    @model_validator(mode="after")
+    def _lease_outlives_renewal(self) -> "Settings":
+        if self.sweep_s > self.lease_s:
+            raise ValueError("sweep_s must not exceed lease_s, or expired leases wait for several leases")
+        return self
+
+    @property
+    def artifacts(self) -> str:
+        """fsspec URL of the artifact store, without a trailing slash."""
+        return (self.artifacts_url or f"file://{self.home / 'artifacts'}").rstrip("/")
+
+    @property
+    def torch_threads(self) -> int:
+        """Threads that one worker process gives to torch."""
+        return self.threads or max(1, (os.cpu_count() or 2) // 2)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read and validate the settings.
+
+    Raises `SettingsInvalid` with every mistake in one sentence each; values are not repeated, since URLs hold passwords.
+    """
+    known = {f"TENOR_{name.upper()}" for name in Settings.model_fields} | {"TENOR_CONFIG"}
+    unknown = sorted(name for name in os.environ if name.startswith("TENOR_") and name not in known)
+    if unknown:
+        raise SettingsInvalid(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    if (named := os.environ.get("TENOR_CONFIG")) and not Path(named).is_file():
+        raise SettingsInvalid("TENOR_CONFIG names a file that does not exist")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        mistakes = []
+        for error in exc.errors(include_input=False, include_url=False):
+            where = ".".join(str(part) for part in error["loc"]) or "settings"
+            mistakes.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+        raise SettingsInvalid("; ".join(mistakes)) from None
+    except (OSError, ValueError) as exc:
+        raise SettingsInvalid(f"{settings_file()} cannot be read as TOML: {exc}") from exc
