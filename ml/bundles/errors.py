@@ -1,0 +1,17 @@
+"""What can be wrong with a bundle."""
+
+from ml.errors import ModelError
+
+
+class BundleMissing(ModelError):
+    """There is no bundle at the place that a profile names."""
+
+    code = "bundle_missing"
+    hint = "Check the location in the profile; bundled ones are shipped:NAME."
+
+
+class BundleCorrupt(ModelError):
+    """The files are not what their hash says, or not a bundle at all."""
+
+    code = "bundle_corrupt"
+    hint = "Fetch the bundle again; weights are never loaded when their hash differs."

@@ -1,0 +1,1 @@
+"""Readers of labelled corpora; every one yields `LabelledUtterance` items."""

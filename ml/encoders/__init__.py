@@ -1,0 +1,1 @@
+"""Pretrained encoders, read through `transformers`: speech to frames, text to token vectors."""
