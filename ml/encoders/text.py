@@ -1,0 +1,111 @@
+"""BERT-like encoders as token vectors: real tokens only, independent of what shares the batch."""
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from ml.errors import ModelError
+
+#: Longer texts are cut: an utterance of 15 s holds about 50 words.
+MAX_TOKENS = 126
+TEXTS_PER_PASS = 32
+
+
+def resolve_source(source: str) -> str:
+    """`package:NAME` is the model folder that an installed package carries; anything else is a folder or a Hub id."""
+    if not source.startswith("package:"):
+        return source
+    name = source.removeprefix("package:")
+    try:
+        return str(importlib.import_module(name).get_model_path())
+    except (ImportError, AttributeError) as exc:
+        raise ModelError(
+            f"the package {name}, which carries the text encoder, is not installed",
+            hint="Run `make setup`; the package is installed without its dependencies.",
+        ) from exc
+
+
+def weights_sha256(source: str) -> str:
+    """SHA-256 of a local encoder's model.safetensors."""
+    path = Path(resolve_source(source)) / "model.safetensors"
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise ModelError(f"the text encoder {source} has no readable model.safetensors") from exc
+
+
+class TextEncoder:
+    """A tokenizer and a BERT-like model."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def load(
+        cls,
+        source: str,
+        *,
+        sha256: str | None = None,
+        delta: dict[str, Tensor] | None = None,
+        device: str = "cpu",
+    ) -> "TextEncoder":
+        """Load an encoder and, over it, `delta`: the tensors that fine-tuning changed.
+
+        Raises `ModelError` when the encoder is missing, is not the one `sha256` names, or the delta does not fit it.
+        """
+        if sha256 is not None and weights_sha256(source) != sha256:
+            raise ModelError(
+                f"the text encoder {source} is not the one the model was trained on",
+                hint="Install the version that pyproject.toml pins.",
+            )
+        folder = resolve_source(source)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            model = AutoModel.from_pretrained(folder, use_safetensors=True)
+        except (OSError, ValueError) as exc:
+            raise ModelError(f"text encoder {source} cannot be loaded: {exc}") from exc
+        if delta:
+            own = dict(model.named_parameters())
+            if unknown := delta.keys() - own.keys():
+                raise ModelError(f"the bundle changes {len(unknown)} tensors that the text encoder does not have")
+            with torch.no_grad():
+                for name, tensor in delta.items():
+                    own[name].copy_(tensor.to(own[name].dtype))
+        return cls(model.to(device), tokenizer)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a token vector."""
+        return int(self.model.config.hidden_size)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text."""
+        result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in texts]
+        ids = [self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=MAX_TOKENS)["input_ids"] for t in texts]
+        order = sorted((i for i in range(len(texts)) if ids[i]), key=lambda i: (len(ids[i]), i))
+        device = next(self.model.parameters()).device
+        for begin in range(0, len(order), TEXTS_PER_PASS):
+            group = order[begin : begin + TEXTS_PER_PASS]
+            longest = len(ids[group[-1]]) + 2
+            tokens = torch.full((len(group), longest), int(self.tokenizer.pad_token_id))
+            mask = torch.zeros((len(group), longest), dtype=torch.long)
+            for row, index in enumerate(group):
+                sequence = [self.tokenizer.cls_token_id, *ids[index], self.tokenizer.sep_token_id]
+                tokens[row, : len(sequence)] = torch.tensor(sequence)
+                mask[row, : len(sequence)] = 1
+            output = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
+            vectors = output.float().cpu().numpy()
+            for row, index in enumerate(group):
+                result[index] = vectors[row, 1 : len(ids[index]) + 1].copy()
+        return result

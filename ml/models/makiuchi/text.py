@@ -1,0 +1,80 @@
+"""Source A's text emotion model: a small CNN over the token vectors of a BERT-like encoder.
+
+Makiuchi, Uto, Shinoda (ASRU 2021), section 3.2. Corrected where the released code contradicts its aim: only real tokens
+enter (there, [SEP] and [PAD] vectors do), the mean runs over real tokens, convolutions keep the length so that one
+word is enough, and logits go to the softmax without a sigmoid, which confined probabilities to a narrow band.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+KERNELS = (1, 1, 8, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class TextEmotionConfig:
+    """Sizes; the defaults are the paper's over bert-large."""
+
+    input_size: int = 1024
+    widths: tuple[int, int, int, int] = (256, 256, 128, 64)
+    classes: int = 7
+    dropout: float = 0.0
+
+
+class TextEmotionCnn(nn.Module):
+    """Token vectors to class logits."""
+
+    def __init__(self, config: TextEmotionConfig) -> None:
+        super().__init__()
+        self.config = config
+        inputs = (config.input_size, *config.widths[:-1])
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(width_in, width_out, kernel)
+            for width_in, width_out, kernel in zip(inputs, config.widths, KERNELS, strict=True)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(config.widths[-1], config.classes)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TextEmotionCnn":
+        """Build from a bundle's configuration."""
+        return cls(TextEmotionConfig(**{**config, "widths": tuple(config["widths"])}))
+
+    def to_config(self) -> dict[str, Any]:
+        """The JSON-able configuration that `from_config` takes."""
+        return asdict(self.config)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Logits [B, classes] of token vectors [B, T, input] with mask [B, T] (True: a real token)."""
+        real = mask[:, None, :].to(tokens.dtype)
+        hidden = self.dropout(tokens).transpose(1, 2) * real
+        for kernel, convolution in zip(KERNELS, self.convolutions, strict=True):
+            padded = nn.functional.pad(hidden, ((kernel - 1) // 2, kernel // 2))
+            # Padding positions are zeroed again after every layer, so a text's result does not depend on its batch.
+            hidden = torch.relu(convolution(padded)) * real
+        pooled = hidden.sum(dim=2) / real.sum(dim=2).clamp(min=1)
+        logits: Tensor = self.classifier(self.dropout(pooled))
+        return logits
+
+    @torch.inference_mode()
+    def predict(self, tokens: Sequence[NDArray[np.float32]], *, temperature: float = 1.0) -> NDArray[np.float64]:
+        """Probabilities [N, classes] of N texts of [tokens, input]; NaN rows where there is no token."""
+        parameter = next(self.parameters())
+        result = np.full((len(tokens), self.config.classes), np.nan)
+        order = sorted((i for i in range(len(tokens)) if len(tokens[i])), key=lambda i: (len(tokens[i]), i))
+        for begin in range(0, len(order), 64):
+            group = order[begin : begin + 64]
+            batch = np.zeros((len(group), len(tokens[group[-1]]), self.config.input_size), dtype=np.float32)
+            mask = np.zeros(batch.shape[:2], dtype=bool)
+            for row, index in enumerate(group):
+                batch[row, : len(tokens[index])] = tokens[index]
+                mask[row, : len(tokens[index])] = True
+            logits = self(torch.from_numpy(batch).to(parameter), torch.from_numpy(mask).to(parameter.device))
+            result[group] = torch.softmax(logits.double() / temperature, dim=1).cpu().numpy()
+        return result
