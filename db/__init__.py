@@ -1,0 +1,1 @@
+"""Postgres: tables, views, roles, state transitions and COPY writers. Knows neither Celery nor torch."""

@@ -1,0 +1,31 @@
+"""Tables, by subject. Import from here, so that the metadata is complete."""
+
+from db.tables.archive import AlignmentRow, AlignmentSpeaker, Archive, ArchiveFile, Recording, SpeakerRow, UtteranceRow
+from db.tables.base import Base
+from db.tables.models import Model, Profile, ProfileVersion
+from db.tables.scores import RecordingScore, Score
+from db.tables.work import Batch, BatchMember, Event, Group, GroupMember, Job, JobRecording, Stage
+
+__all__ = [
+    "AlignmentRow",
+    "AlignmentSpeaker",
+    "Archive",
+    "ArchiveFile",
+    "Base",
+    "Batch",
+    "BatchMember",
+    "Event",
+    "Group",
+    "GroupMember",
+    "Job",
+    "JobRecording",
+    "Model",
+    "Profile",
+    "ProfileVersion",
+    "Recording",
+    "RecordingScore",
+    "Score",
+    "SpeakerRow",
+    "Stage",
+    "UtteranceRow",
+]

@@ -1,0 +1,189 @@
+"""What is to be done and what became of it: jobs, groups, batches, stages, events."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import REAL, BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.states import JOB_STATES, STAGE_STATES, STAGES
+from db.tables.base import Base, BigInt, Created, Id, Json, one_of
+
+JOB_RECORDING_STATES = ("aligning", "scoring", "done", "failed", "cancelled")
+
+
+class Job(Base):
+    """One request to analyse an archive with a profile version."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(one_of("state", JOB_STATES), name="state"),
+        Index(None, "archive_id"),
+        {"comment": "requests; failed: the archive itself could not be read"},
+    )
+
+    id: Mapped[Id]
+    archive_id: Mapped[int] = mapped_column(ForeignKey("archives.id"))
+    profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"))
+    options: Mapped[Json]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    priority: Mapped[int] = mapped_column(server_default="0", comment="higher goes first")
+    root_id: Mapped[uuid.UUID] = mapped_column(comment="root of all its Celery messages")
+    files_seen: Mapped[int] = mapped_column(server_default="0")
+    error_code: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[Created]
+    ingested_at: Mapped[datetime | None] = mapped_column(comment="when the whole archive had been walked")
+    finished_at: Mapped[datetime | None]
+
+
+class Group(Base):
+    """Recordings that one align task takes."""
+
+    __tablename__ = "groups"
+    __table_args__ = (Index(None, "job_id"), {"comment": "units of align: short recordings together, a long one alone"})
+
+    id: Mapped[Id]
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    seconds: Mapped[float] = mapped_column(REAL)
+    created_at: Mapped[Created]
+
+
+class GroupMember(Base):
+    """An alignment to be made by a group."""
+
+    __tablename__ = "group_members"
+    __table_args__ = (Index(None, "alignment_id"),)
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id"), primary_key=True)
+    position: Mapped[int]
+
+
+class Batch(Base):
+    """Utterances that pass extract, ser, ter and fuse together."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        Index(None, "job_id"),
+        Index("ix_batches_open", "opened_at", postgresql_where=text("finished_at IS NULL")),
+        {"comment": "units of the gpu queue, bounded by seconds of speech"},
+    )
+
+    id: Mapped[Id]
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"))
+    utterances: Mapped[int]
+    seconds: Mapped[float] = mapped_column(REAL)
+    opened_at: Mapped[datetime | None] = mapped_column(comment="admitted by the dispatcher")
+    finished_at: Mapped[datetime | None]
+    created_at: Mapped[Created]
+
+
+class BatchMember(Base):
+    """A run of one alignment's utterances in a batch; both ends inclusive."""
+
+    __tablename__ = "batch_members"
+    __table_args__ = (
+        UniqueConstraint("alignment_id", "profile_version_id", "first_no"),
+        {"comment": "every utterance is in at most one batch per profile version"},
+    )
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True)
+    alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id"), primary_key=True)
+    first_no: Mapped[int] = mapped_column(primary_key=True)
+    last_no: Mapped[int]
+    profile_version_id: Mapped[BigInt]
+
+
+class Stage(Base):
+    """One step of work, and the truth about it; messages are only hints to look here."""
+
+    __tablename__ = "stages"
+    __table_args__ = (
+        CheckConstraint(one_of("stage", STAGES), name="stage"),
+        CheckConstraint(one_of("state", STAGE_STATES), name="state"),
+        CheckConstraint(
+            "CASE WHEN stage = 'ingest' THEN group_id IS NULL AND batch_id IS NULL"
+            " WHEN stage = 'align' THEN group_id IS NOT NULL AND batch_id IS NULL"
+            " ELSE group_id IS NULL AND batch_id IS NOT NULL END",
+            name="unit",
+        ),
+        CheckConstraint(
+            "(state = 'running') = (owner IS NOT NULL AND lease_until IS NOT NULL)"
+            " AND (owner IS NULL) = (lease_until IS NULL)",
+            name="lease",
+        ),
+        UniqueConstraint("group_id", "stage"),
+        UniqueConstraint("batch_id", "stage"),
+        Index("uq_stages_ingest", "job_id", unique=True, postgresql_where=text("stage = 'ingest'")),
+        Index("ix_stages_ready", "ready_at", postgresql_where=text("state = 'ready'")),
+        Index("ix_stages_lease", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_stages_open", "job_id", postgresql_where=text("state IN ('waiting', 'ready', 'running')")),
+        Index("ix_stages_dead", "job_id", postgresql_where=text("state = 'dead'")),
+        {"comment": "work and its state: waiting, ready, running (with a lease), done, dead, cancelled"},
+    )
+
+    id: Mapped[Id]
+    stage: Mapped[str]
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"))
+    state: Mapped[str]
+    attempt: Mapped[int] = mapped_column(server_default="0", comment="the fence: counted at every claim")
+    owner: Mapped[str | None] = mapped_column(comment="host/boot/pid/start of the process that holds the lease")
+    lease_until: Mapped[datetime | None]
+    root_id: Mapped[uuid.UUID] = mapped_column(comment="root of the chain in Flower")
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(comment="task that made it ready")
+    task_id: Mapped[uuid.UUID | None] = mapped_column(comment="last message or claim")
+    sent_at: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None] = mapped_column(comment="not before")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error: Mapped[str | None]
+    traceback: Mapped[str | None] = mapped_column(comment="of the last failed attempt, without values")
+    artifact_url: Mapped[str | None]
+    artifact_sha256: Mapped[str | None]
+    artifact_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    summary: Mapped[str | None] = mapped_column(comment="one line, also shown in Flower")
+
+
+class JobRecording(Base):
+    """A file of a job: what became of it, and which version's scores the job shows."""
+
+    __tablename__ = "job_recordings"
+    __table_args__ = (
+        CheckConstraint(one_of("state", JOB_RECORDING_STATES), name="state"),
+        Index(None, "alignment_id", "profile_version_id"),
+        Index("ix_job_recordings_open", "job_id", postgresql_where=text("state IN ('aligning', 'scoring')")),
+        {"comment": "files of a job; done with an error_code is a warning (analysed, but without its transcript)"},
+    )
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("archive_files.id"), primary_key=True)
+    recording_id: Mapped[int | None] = mapped_column(ForeignKey("recordings.id"))
+    alignment_id: Mapped[int | None] = mapped_column(ForeignKey("alignments.id"))
+    profile_version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("profile_versions.id"), comment="may be older than the job's own when results were reused"
+    )
+    state: Mapped[str]
+    reused: Mapped[bool] = mapped_column(server_default="false")
+    error_code: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+class Event(Base):
+    """One transition, kept for looking back."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id"), Index(None, "stage_id"), {"comment": "log of transitions"})
+
+    id: Mapped[Id]
+    at: Mapped[Created]
+    stage_id: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")

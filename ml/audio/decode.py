@@ -1,0 +1,145 @@
+"""Decoding with PyAV (FFmpeg): any container and codec to float32 at 16 kHz, resampled once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.audio.errors import AudioEmpty, AudioMissing, AudioSilent, AudioTooShort, AudioUnreadable
+
+SAMPLE_RATE = 16_000
+MIN_DURATION_S = 0.1
+#: Peaks below this (-60 dBFS) are no signal in any channel.
+SILENT_PEAK = 1e-3
+#: Undecodable packets tolerated in a recording that otherwise decodes: transmission errors, a cut end.
+TOLERATED_ERRORS = 20
+#: Extensions that ingest takes for recordings.
+EXTENSIONS = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .mp4 .m4v .mov .mkv .webm .wma .amr .3gp .aif .aiff .au .gsm .mka .avi".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a container says; `duration_s` is None where it does not say."""
+
+    duration_s: float | None
+    sample_rate: int
+    channels: int
+    codec: str
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    try:
+        if path.stat().st_size == 0:
+            raise AudioEmpty("the file has no content (0 bytes)")
+        container = av.open(str(path), metadata_errors="replace")
+    except (FileNotFoundError, PermissionError) as exc:
+        raise AudioMissing(f"the file cannot be opened ({type(exc).__name__})") from exc
+    except (av.error.FFmpegError, OSError, ValueError) as exc:
+        raise AudioUnreadable("the file is not audio that can be decoded") from exc
+    with container:
+        if not container.streams.audio:
+            raise AudioUnreadable("the file holds no audio track")
+        yield container
+
+
+def probe(path: Path) -> AudioInfo:
+    """Read a recording's header; decodes nothing. Raises `AudioMissing`, `AudioEmpty` or `AudioUnreadable`."""
+    with _open(path) as container:
+        stream = container.streams.audio[0]
+        context = stream.codec_context
+        duration = None
+        if stream.duration is not None and stream.time_base is not None:
+            duration = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            duration = container.duration / av.time_base
+        if not context.sample_rate or not context.channels:
+            raise AudioUnreadable("the audio track states neither rate nor channels")
+        return AudioInfo(duration, context.sample_rate, context.channels, context.name)
+
+
+def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
+    """Samples [channels, n] of the first audio track between two times, 16 kHz, in [-1, 1].
+
+    A few damaged packets are skipped. Raises `AudioMissing`, `AudioUnreadable`, `AudioEmpty`, `AudioTooShort`, and
+    `AudioSilent` when no channel of the whole recording holds a signal.
+    """
+    blocks: list[NDArray[np.float32]] = []
+    with _open(path) as container:
+        for block in _blocks(container, end_s):
+            blocks.append(block)
+    if not blocks:
+        raise AudioEmpty("the file holds no samples")
+    samples = np.concatenate(blocks, axis=1)
+    bad = ~np.isfinite(samples)
+    if bad.any():
+        if bad.mean() > 0.01:
+            raise AudioUnreadable(f"{bad.mean():.0%} of the samples are not numbers")
+        samples[bad] = 0.0
+    if samples.shape[1] < MIN_DURATION_S * SAMPLE_RATE:
+        raise AudioTooShort(f"the recording lasts {samples.shape[1] / SAMPLE_RATE:.3f} s")
+    if float(np.abs(samples).max()) < SILENT_PEAK:
+        raise AudioSilent("the recording is silent in every channel")
+    stop = None if end_s is None else round(end_s * SAMPLE_RATE)
+    return samples[:, round(start_s * SAMPLE_RATE) : stop]
+
+
+def _blocks(container: Any, end_s: float | None) -> Iterator[NDArray[np.float32]]:
+    stream = container.streams.audio[0]
+    channels = stream.codec_context.channels
+    layout = stream.codec_context.layout.name
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+    wanted = None if end_s is None else round(end_s * SAMPLE_RATE)
+    done, errors = 0, 0
+    packets = container.demux(stream)
+    while wanted is None or done < wanted:
+        try:
+            packet = next(packets, None)
+            frames = packet.decode() if packet is not None else []
+        except av.error.FFmpegError as exc:
+            errors += 1
+            if errors > TOLERATED_ERRORS or (isinstance(exc, av.error.EOFError)):
+                if not done:
+                    raise AudioUnreadable("the audio data is damaged from the start") from exc
+                break
+            continue
+        if packet is None:
+            break
+        for frame in frames:
+            for out in resampler.resample(frame):
+                block = out.to_ndarray().reshape(channels, -1)
+                done += block.shape[1]
+                yield block
+    if not done and errors:
+        raise AudioUnreadable("no part of the audio data can be decoded")
+    if done:
+        # The filter still holds the last milliseconds.
+        for out in resampler.resample(None):
+            yield out.to_ndarray().reshape(channels, -1)
+
+
+def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]) -> NDArray[np.float32]:
+    """Channels [k, n] to analyse of [channels, n]: "mix" gives one, "split" each with a signal.
+
+    "auto" splits two channels that carry different voices (uncorrelated and live), and mixes everything else.
+    """
+    live = samples[np.abs(samples).max(axis=1) >= SILENT_PEAK]
+    if mode == "mix" or len(live) < 2:
+        return live.mean(axis=0, keepdims=True) if len(live) else samples[:1]
+    if mode == "auto" and (len(live) != 2 or _correlation(live) > 0.5):
+        return live.mean(axis=0, keepdims=True)
+    return live
+
+
+def _correlation(pair: NDArray[np.float32]) -> float:
+    left, right = (channel.astype(np.float64) - channel.mean(dtype=np.float64) for channel in pair)
+    power = float(np.sqrt((left**2).sum() * (right**2).sum()))
+    return abs(float((left * right).sum())) / power if power else 1.0

@@ -1,0 +1,10 @@
+"""What can be wrong with a transcript."""
+
+from ml.errors import RecordingError
+
+
+class TranscriptUnreadable(RecordingError):
+    """The file is not a transcript in a form that is read."""
+
+    code = "transcript_unreadable"
+    hint = "Write plain text, or lines of `start end [speaker] text` with times in seconds; then enqueue again."

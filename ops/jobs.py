@@ -1,0 +1,274 @@
+"""Jobs as a program sees them: enqueue, look at, retry, cancel. The `tenor` command prints what these return."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Row, text
+
+from db.engine import make_engine
+from db.errors import NotFound
+from ml.errors import TenorError
+from workers.errors import ArchiveMissing
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ml.profiles import Profile
+    from workers.enqueue import JobOptions
+
+Say = Callable[[str], None]
+
+#: States of a job that nothing changes any more.
+ENDED = frozenset({"done", "failed", "cancelled"})
+
+
+class JobFailed(TenorError):
+    """The archive of a job could not be read, or nothing in it could."""
+
+    code = "job_failed"
+
+
+class ServicesDown(TenorError):
+    """The embedded services are not running."""
+
+    code = "services_down"
+    hint = "Start them with `tenor up`, or set TENOR_DATABASE_URL and TENOR_BROKER_URL to use others."
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How far a job is; seconds are of audio (whole recordings) or of speech (utterances)."""
+
+    job_id: int
+    archive: str
+    profile: str
+    version: int
+    state: str
+    error_code: str | None
+    error: str | None
+    priority: int
+    created_at: datetime
+    finished_at: datetime | None
+    elapsed_s: float
+    #: All files of the archive have been seen, so that the totals below are final.
+    ingested: bool
+    files: int
+    done: int
+    failed: int
+    cancelled: int
+    #: Of `done`: shown from an earlier job's analysis.
+    reused: int
+    utterances: int
+    audio_s: float
+    audio_done_s: float
+    audio_reused_s: float
+    speech_done_s: float
+
+    @property
+    def ended(self) -> bool:
+        """True when the job is done, failed or cancelled."""
+        return self.state in ENDED
+
+    @property
+    def open(self) -> int:
+        """Recordings that are still worked on."""
+        return self.files - self.done - self.failed - self.cancelled
+
+    @property
+    def analysed_s(self) -> float:
+        """Audio that this job analysed itself, in seconds; counts what is ready of recordings that are not finished."""
+        return max(self.audio_done_s - self.audio_reused_s, self.speech_done_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFailure:
+    """A file without a result, and why."""
+
+    path: str
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadStage:
+    """Work that ended without a named error as often as is allowed; `tenor retry` gives it another chance."""
+
+    stage_id: int
+    stage: str
+    attempts: int
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobErrors:
+    """What went wrong in a job; `recordings` and `dead` hold the first ones, the counts are of all."""
+
+    job_id: int
+    error_code: str | None
+    error: str | None
+    failed: int
+    by_code: dict[str, int]
+    recordings: list[RecordingFailure]
+    dead_stages: int
+    dead: list[DeadStage]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is left of one stage of a job."""
+
+    stage: str
+    waiting: int
+    ready: int
+    running: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the services are that commands talk to. The URLs hold passwords."""
+
+    database_url: str
+    analyst_url: str
+    broker_url: str
+    flower_url: str | None
+    flower_user: str | None
+    flower_password: str | None
+    #: True when the embedded Postgres is used, whose generated passwords may be shown to their owner.
+    embedded: bool
+
+
+_STATUS = """
+SELECT j.id AS job_id, a.url AS archive, p.name AS profile, v.version, j.state, j.error_code, j.error, j.priority,
+       j.created_at, j.finished_at,
+       extract(epoch FROM coalesce(j.finished_at, now()) - j.created_at)::float8 AS elapsed_s,
+       j.ingested_at IS NOT NULL AS ingested,
+       greatest(f.files, CASE WHEN j.ingested_at IS NULL THEN j.files_seen ELSE 0 END) AS files,
+       f.done, f.failed, f.cancelled, f.reused,
+       greatest(f.utterances_done, f.utterances_reused + b.utterances)::int8 AS utterances,
+       f.audio_s, f.audio_done_s, f.audio_reused_s, b.speech_done_s
+  FROM jobs j
+  JOIN archives a ON a.id = j.archive_id
+  JOIN profile_versions v ON v.id = j.profile_version_id
+  JOIN profiles p ON p.id = v.profile_id
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS files,
+              count(*) FILTER (WHERE jr.state = 'done') AS done,
+              count(*) FILTER (WHERE jr.state = 'failed') AS failed,
+              count(*) FILTER (WHERE jr.state = 'cancelled') AS cancelled,
+              count(*) FILTER (WHERE jr.state = 'done' AND jr.reused) AS reused,
+              coalesce(sum(s.utterances) FILTER (WHERE jr.state = 'done'), 0) AS utterances_done,
+              coalesce(sum(s.utterances) FILTER (WHERE jr.state = 'done' AND jr.reused), 0) AS utterances_reused,
+              coalesce(sum(r.duration_s::float8), 0) AS audio_s,
+              coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state <> 'aligning' AND jr.state <> 'scoring'), 0)
+                  AS audio_done_s,
+              coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state = 'done' AND jr.reused), 0) AS audio_reused_s
+         FROM job_recordings jr
+         LEFT JOIN recordings r ON r.id = jr.recording_id
+         LEFT JOIN recording_scores s
+                ON s.alignment_id = jr.alignment_id AND s.profile_version_id = jr.profile_version_id
+        WHERE jr.job_id = j.id) f
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(utterances), 0) AS utterances, coalesce(sum(seconds::float8), 0) AS speech_done_s
+         FROM batches
+        WHERE job_id = j.id AND finished_at IS NOT NULL) b
+"""
+
+_FAILURES = text("""
+SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, '') AS error
+  FROM job_recordings jr
+  JOIN archive_files f ON f.id = jr.file_id
+ WHERE jr.job_id = :job_id AND jr.state = 'failed'
+ ORDER BY f.path
+ LIMIT :limit
+""")
+
+_DEAD = text("""
+SELECT id AS stage_id, stage, attempt AS attempts, coalesce(error_code, 'unknown') AS code,
+       coalesce(error, '') AS error
+  FROM stages
+ WHERE job_id = :job_id AND state = 'dead'
+ ORDER BY id
+ LIMIT :limit
+""")
+
+
+def _status(row: Row[tuple[object, ...]]) -> JobStatus:
+    return JobStatus(**dict(row._mapping))  # type: ignore[arg-type]
+
+
+def status(conn: Connection, job_id: int) -> JobStatus:
+    """How far one job is; raises `NotFound`."""
+    row = conn.execute(text(_STATUS + " WHERE j.id = :job_id"), {"job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
+    return _status(row)
+
+
+def recent(conn: Connection, limit: int = 10) -> list[JobStatus]:
+    """The newest jobs, newest first."""
+    chosen = " WHERE j.id IN (SELECT id FROM jobs ORDER BY id DESC LIMIT :limit) ORDER BY j.id DESC"
+    return [_status(row) for row in conn.execute(text(_STATUS + chosen), {"limit": limit})]
+
+
+def latest(conn: Connection) -> int:
+    """The newest job's id; raises `NotFound` when there is none."""
+    job_id = conn.execute(text("SELECT max(id) FROM jobs")).scalar()
+    if job_id is None:
+        raise NotFound("there is no job yet", hint="`tenor analyze PATH` makes one.")
+    return int(job_id)
+
+
+def backlog(conn: Connection, job_id: int) -> list[Backlog]:
+    """Open and dead stages of a job, in the order of the pipeline."""
+    rows = conn.execute(
+        text("""
+            SELECT stage, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                   count(*) FILTER (WHERE state = 'ready') AS ready,
+                   count(*) FILTER (WHERE state = 'running') AS running,
+                   count(*) FILTER (WHERE state = 'dead') AS dead
+              FROM stages
+             WHERE job_id = :job_id AND state IN ('waiting', 'ready', 'running', 'dead')
+             GROUP BY stage
+             ORDER BY array_position(ARRAY['ingest', 'align', 'extract', 'ser', 'ter', 'fuse'], stage)
+        """),
+        {"job_id": job_id},
+    )
+    return [Backlog(**row._mapping) for row in rows]
+
+
+def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
+    """Failed recordings by path and dead stages, the first `limit` of each; raises `NotFound`."""
+    job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
+    if job is None:
+        raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
+    counted = conn.execute(
+        text("""
+            SELECT coalesce(error_code, 'unknown') AS code, count(*) AS files
+              FROM job_recordings
+             WHERE job_id = :id AND state = 'failed'
+             GROUP BY 1 ORDER BY 2 DESC, 1
+        """),
+        {"id": job_id},
+    )
+    by_code = {str(row.code): int(row.files) for row in counted}
+    dead_stages = conn.execute(
+        text("SELECT count(*) FROM stages WHERE job_id = :id AND state = 'dead'"), {"id": job_id}
+    ).scalar_one()
+    page = {"job_id": job_id, "limit": limit}
+    return JobErrors(
+        job_id=job_id,
+        error_code=job.error_code,
+        error=job.error,
+        failed=sum(by_code.values()),
+        by_code=by_code,
+        recordings=[RecordingFailure(**row._mapping) for row in conn.execute(_FAILURES, page)],
+        dead_stages=dead_stages,
+        dead=[DeadStage(**row._mapping) for row in conn.execute(_DEAD, page)],
+    )

@@ -1,0 +1,146 @@
+"""One SQL statement on the analyst login, read-only, streamed.
+
+Rows come through a server-side cursor, so that the memory of this process does not grow with the result.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+
+from db.engine import make_engine
+from ml.errors import TenorError
+
+#: Rows per round trip.
+FETCH = 2000
+
+#: What may hold a semicolon that ends no statement, the semicolon itself, and everything else.
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> --[^\n]* | /\*.*?\*/ )
+    | (?P<quoted> [eE]'(?:\\.|''|[^'\\])*' | '(?:''|[^'])*' | "(?:""|[^"])*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+    | (?P<end> ; )
+    | (?P<other> [eE](?!') | [^-/eE'"$;]+ | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+#: Statements that a cursor can be declared for; others (EXPLAIN, SHOW) have small results.
+_ROWS = re.compile(r"\(*\s*(select|with|values|table)\b", re.IGNORECASE)
+
+
+class QueryFailed(TenorError):
+    """Postgres refused a statement."""
+
+    code = "query_failed"
+    hint = "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, emotion_timeline."
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Column names, and rows that are fetched while they are read (once)."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a text, without comments; semicolons in quotes end nothing."""
+    found, current = [], ""
+    for token in _TOKEN.finditer(sql):
+        if token["end"]:
+            found.append(current)
+            current = ""
+        else:
+            current += " " if token["comment"] else token[0]
+    found.append(current)
+    return [statement.strip() for statement in found if statement.strip()]
+
+
+@contextmanager
+def run_sql(url: str, sql: str) -> Iterator[Result]:
+    """Run one statement in a read-only transaction that is rolled back at the end.
+
+    Raises `QueryFailed` for a statement that Postgres refuses, also while the rows are read, and `DatabaseUnavailable`.
+    """
+    given = statements(sql)
+    if len(given) != 1:
+        raise QueryFailed(
+            "the query is empty" if not given else f"the text holds {len(given)} statements",
+            hint="Give one statement, as an argument or on standard input with `tenor sql -`.",
+        )
+    engine = make_engine(url)
+    pooled = engine.raw_connection()
+    try:
+        connection = pooled.driver_connection
+        assert isinstance(connection, psycopg2.extensions.connection)
+        connection.rollback()
+        connection.set_session(readonly=True, autocommit=False)
+        # The text itself runs, not the stripped copy, so that positions in error messages are the user's.
+        streams = _ROWS.match(given[0]) is not None
+        with connection.cursor("tenor_sql" if streams else None) as cursor, _refusals(sql):
+            cursor.execute(sql)
+            if not streams and cursor.description is None:
+                yield Result((), iter(()))
+                return
+            head = cursor.fetchmany(FETCH)
+            columns = tuple(column.name for column in cursor.description or ())
+            yield Result(columns, _rows(head, cursor, sql))
+    finally:
+        pooled.invalidate()  # A statement may have changed the session: nobody gets it after us.
+        engine.dispose()
+
+
+def _rows(head: list[tuple[Any, ...]], cursor: Any, sql: str) -> Iterator[tuple[Any, ...]]:
+    while head:
+        yield from head
+        with _refusals(sql):
+            head = cursor.fetchmany(FETCH)
+
+
+@contextmanager
+def _refusals(sql: str) -> Iterator[None]:
+    """Turn an error of Postgres or its driver into one sentence."""
+    try:
+        yield
+    except psycopg2.Error as exc:
+        raise _refusal(exc, sql) from exc
+    except ValueError as exc:
+        if "NUL" not in str(exc):
+            raise
+        raise QueryFailed("the query holds a NUL character") from exc
+
+
+def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
+    code = exc.pgcode or ""
+    message = (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
+    if code == "25006":
+        return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
+    if code == "57014":
+        return QueryFailed(
+            f"{message}: the statement took longer than this login allows",
+            hint="Narrow it (job_id, recording), or raise statement_timeout for the login.",
+        )
+    if not code:
+        return QueryFailed(f"the connection to the database broke: {message}", hint="Run the query again.")
+    hint = exc.diag.message_hint
+    where = _place(sql, exc.diag.statement_position)
+    return QueryFailed(f"{message}{where}", hint=hint)
+
+
+def _place(sql: str, position: str | None) -> str:
+    """Line and column of an error. Postgres counts from 1 and includes the cursor declaration put before the text."""
+    if position is None:
+        return ""
+    declared = 'DECLARE "tenor_sql" CURSOR WITHOUT HOLD FOR '
+    offset = int(position) - 1
+    if _ROWS.match((statements(sql) or [""])[0]):
+        offset -= len(declared)
+    if not 0 <= offset <= len(sql):
+        return ""
+    line = sql.count("\n", 0, offset) + 1
+    column = offset - (sql.rfind("\n", 0, offset) + 1) + 1
+    return f" (line {line}, column {column})"
