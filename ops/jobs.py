@@ -1,43 +1,36 @@
-"""Jobs as a program sees them: enqueue, look at, retry, cancel. The `tenor` command prints what these return."""
+"""Jobs as a program sees them: enqueue, look at, retry, cancel; the `tenor` command prints what these return."""
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Engine, Row, text
 
-from db.engine import make_engine
 from db.errors import NotFound
 from ml.errors import TenorError
 from workers.errors import ArchiveMissing
-from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from ml.profiles import Profile
     from workers.enqueue import JobOptions
-
-Say = Callable[[str], None]
 
 #: States of a job that nothing changes any more.
 ENDED = frozenset({"done", "failed", "cancelled"})
 
 
 class JobFailed(TenorError):
-    """The archive of a job could not be read, or nothing in it could."""
+    """A job ended without results: cancelled, its archive could not be read, or nothing in it could."""
 
     code = "job_failed"
 
-
-class ServicesDown(TenorError):
-    """The embedded services are not running."""
-
-    code = "services_down"
-    hint = "Start them with `tenor up`, or set TENOR_DATABASE_URL and TENOR_BROKER_URL to use others."
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, job_id: int
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.job_id = job_id
+        if code is not None:
+            self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +74,13 @@ class JobStatus:
 
     @property
     def analysed_s(self) -> float:
-        """Audio that this job analysed itself, in seconds; counts what is ready of recordings that are not finished."""
+        """Audio that this job analysed itself, in seconds; the ready part of unfinished recordings counts too."""
         return max(self.audio_done_s - self.audio_reused_s, self.speech_done_s)
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingFailure:
-    """A file without a result, and why."""
+class RecordingError:
+    """What is wrong with a file of the archive."""
 
     path: str
     code: str
@@ -107,14 +100,19 @@ class DeadStage:
 
 @dataclass(frozen=True, slots=True)
 class JobErrors:
-    """What went wrong in a job; `recordings` and `dead` hold the first ones, the counts are of all."""
+    """What went wrong in a job; the lists hold the first ones, the counts are of all.
+
+    `warnings` are of recordings that were analysed, but without something (a transcript that does not match).
+    """
 
     job_id: int
     error_code: str | None
     error: str | None
     failed: int
     by_code: dict[str, int]
-    recordings: list[RecordingFailure]
+    recordings: list[RecordingError]
+    warned: int
+    warnings: list[RecordingError]
     dead_stages: int
     dead: list[DeadStage]
 
@@ -128,20 +126,6 @@ class Backlog:
     ready: int
     running: int
     dead: int
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where the services are that commands talk to. The URLs hold passwords."""
-
-    database_url: str
-    analyst_url: str
-    broker_url: str
-    flower_url: str | None
-    flower_user: str | None
-    flower_password: str | None
-    #: True when the embedded Postgres is used, whose generated passwords may be shown to their owner.
-    embedded: bool
 
 
 _STATUS = """
@@ -184,7 +168,7 @@ _FAILURES = text("""
 SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, '') AS error
   FROM job_recordings jr
   JOIN archive_files f ON f.id = jr.file_id
- WHERE jr.job_id = :job_id AND jr.state = 'failed'
+ WHERE jr.job_id = :job_id AND jr.state = :state AND (jr.state = 'failed' OR jr.error_code IS NOT NULL)
  ORDER BY f.path
  LIMIT :limit
 """)
@@ -233,8 +217,10 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
                    count(*) FILTER (WHERE state = 'ready') AS ready,
                    count(*) FILTER (WHERE state = 'running') AS running,
                    count(*) FILTER (WHERE state = 'dead') AS dead
-              FROM stages
-             WHERE job_id = :job_id AND state IN ('waiting', 'ready', 'running', 'dead')
+              FROM (SELECT stage, state FROM stages
+                     WHERE job_id = :job_id AND state IN ('waiting', 'ready', 'running')
+                    UNION ALL
+                    SELECT stage, state FROM stages WHERE job_id = :job_id AND state = 'dead') left_over
              GROUP BY stage
              ORDER BY array_position(ARRAY['ingest', 'align', 'extract', 'ser', 'ter', 'fuse'], stage)
         """),
@@ -245,30 +231,72 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
 
 def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
     """Failed recordings by path and dead stages, the first `limit` of each; raises `NotFound`."""
-    job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
+    job = conn.execute(
+        text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}
+    ).one_or_none()
     if job is None:
         raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
     counted = conn.execute(
         text("""
-            SELECT coalesce(error_code, 'unknown') AS code, count(*) AS files
+            SELECT state, coalesce(error_code, 'unknown') AS code, count(*) AS files
               FROM job_recordings
-             WHERE job_id = :id AND state = 'failed'
-             GROUP BY 1 ORDER BY 2 DESC, 1
+             WHERE job_id = :id AND (state = 'failed' OR state = 'done' AND error_code IS NOT NULL)
+             GROUP BY 1, 2 ORDER BY 3 DESC, 2
         """),
         {"id": job_id},
-    )
-    by_code = {str(row.code): int(row.files) for row in counted}
+    ).all()
+    by_code = {str(row.code): int(row.files) for row in counted if row.state == "failed"}
     dead_stages = conn.execute(
         text("SELECT count(*) FROM stages WHERE job_id = :id AND state = 'dead'"), {"id": job_id}
     ).scalar_one()
-    page = {"job_id": job_id, "limit": limit}
+
+    def files(state: str) -> list[RecordingError]:
+        found = conn.execute(_FAILURES, {"job_id": job_id, "state": state, "limit": limit})
+        return [RecordingError(**row._mapping) for row in found]
+
+    dead = conn.execute(_DEAD, {"job_id": job_id, "limit": limit})
     return JobErrors(
         job_id=job_id,
         error_code=job.error_code,
         error=job.error,
         failed=sum(by_code.values()),
         by_code=by_code,
-        recordings=[RecordingFailure(**row._mapping) for row in conn.execute(_FAILURES, page)],
+        recordings=files("failed"),
+        warned=sum(int(row.files) for row in counted if row.state == "done"),
+        warnings=files("done"),
         dead_stages=dead_stages,
-        dead=[DeadStage(**row._mapping) for row in conn.execute(_DEAD, page)],
+        dead=[DeadStage(**row._mapping) for row in dead],
     )
+
+
+def require_archive(archive: Path) -> None:
+    """Refuse a folder that is not there before any service is started; raises `ArchiveMissing`."""
+    try:
+        if not archive.exists():
+            raise ArchiveMissing(f"{archive} does not exist")
+    except PermissionError as exc:
+        raise ArchiveMissing(f"{archive} cannot be read: {exc.strerror}") from exc
+
+
+def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOptions") -> int:
+    """Make a job for an archive and send its first message; returns its id. Needs `ops.access.reach` before.
+
+    Raises `ArchiveMissing`, `ArchiveEmpty`.
+    """
+    from workers.enqueue import create_job
+
+    return create_job(engine, archive, profile, options)
+
+
+def retry(engine: Engine, job_id: int) -> int:
+    """Make what failed for no named reason ready again; returns how many pieces of work. Raises `NotFound`."""
+    from workers.enqueue import retry_job
+
+    return retry_job(engine, job_id)
+
+
+def cancel(engine: Engine, job_id: int) -> int:
+    """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound`."""
+    from workers.enqueue import cancel_job
+
+    return cancel_job(engine, job_id)

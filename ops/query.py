@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 
-from db.engine import make_engine
+from db.engine import make_engine, reading
 from ml.errors import TenorError
 
 #: Rows per round trip.
@@ -73,9 +73,8 @@ def run_sql(url: str, sql: str) -> Iterator[Result]:
             hint="Give one statement, as an argument or on standard input with `tenor sql -`.",
         )
     engine = make_engine(url)
-    pooled = engine.raw_connection()
-    try:
-        connection = pooled.driver_connection
+    with reading(engine) as pooled:
+        connection = pooled.connection.driver_connection
         assert isinstance(connection, psycopg2.extensions.connection)
         connection.rollback()
         connection.set_session(readonly=True, autocommit=False)
@@ -89,9 +88,6 @@ def run_sql(url: str, sql: str) -> Iterator[Result]:
             head = cursor.fetchmany(FETCH)
             columns = tuple(column.name for column in cursor.description or ())
             yield Result(columns, _rows(head, cursor, sql))
-    finally:
-        pooled.invalidate()  # A statement may have changed the session: nobody gets it after us.
-        engine.dispose()
 
 
 def _rows(head: list[tuple[Any, ...]], cursor: Any, sql: str) -> Iterator[tuple[Any, ...]]:
@@ -116,7 +112,9 @@ def _refusals(sql: str) -> Iterator[None]:
 
 def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
     code = exc.pgcode or ""
-    message = (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
+    message = (
+        (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
+    )
     if code == "25006":
         return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
     if code == "57014":

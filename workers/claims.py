@@ -59,11 +59,14 @@ def record(conn: Connection, claim: Claim, kind: str, **detail: str | int | None
 
     detail = {"stage": claim.stage, "attempt": claim.attempt, "owner": claim.owner, **detail}
     conn.execute(
-        _EVENT, {"stage_id": claim.stage_id, "job_id": claim.job_id, "kind": kind, "detail": json.dumps(detail)}
+        _EVENT,
+        {"stage_id": claim.stage_id, "job_id": claim.job_id, "kind": kind, "detail": json.dumps(detail)},
     )
 
 
-def claim(engine: Engine, stage_id: int, task_id: uuid.UUID, *, lease_s: float, max_attempts: int) -> Claim | None:
+def claim(
+    engine: Engine, stage_id: int, task_id: uuid.UUID, *, lease_s: float, max_attempts: int
+) -> Claim | None:
     """Take a stage, or None when it is done, cancelled, not ready, or somebody's who still works on it.
 
     The attempt is counted here, before the data is touched, so that work which kills its process is counted too.
@@ -87,7 +90,17 @@ def claim(engine: Engine, stage_id: int, task_id: uuid.UUID, *, lease_s: float, 
         ).one_or_none()
         if row is None:
             return None
-        taken = Claim(row.id, row.stage, row.job_id, row.group_id, row.batch_id, row.attempt, owner, row.root_id, task_id)
+        taken = Claim(
+            row.id,
+            row.stage,
+            row.job_id,
+            row.group_id,
+            row.batch_id,
+            row.attempt,
+            owner,
+            row.root_id,
+            task_id,
+        )
         record(conn, taken, "stage.running")
         return taken
 
@@ -119,7 +132,11 @@ class Renewer:
                             UPDATE stages SET lease_until = now() + make_interval(secs => :lease_s)
                              WHERE id = :id AND state = 'running' AND attempt = :attempt
                         """),
-                        {"id": self._claim.stage_id, "attempt": self._claim.attempt, "lease_s": self._lease_s},
+                        {
+                            "id": self._claim.stage_id,
+                            "attempt": self._claim.attempt,
+                            "lease_s": self._lease_s,
+                        },
                     ).rowcount
                 if not kept:
                     return  # Lost or cancelled: the fence will refuse the commit.
@@ -168,7 +185,9 @@ def describe(exc: BaseException) -> tuple[str, str]:
     code = getattr(exc, "code", None)
     if isinstance(code, str) and hasattr(exc, "hint"):
         return code, f"{exc} {exc.hint}".strip()
-    return type(exc).__name__, f"The stage failed with {type(exc).__name__}; the traceback is in the table stages."
+    return type(
+        exc
+    ).__name__, f"The stage failed with {type(exc).__name__}; the traceback is in the table stages."
 
 
 def trace_without_values(exc: BaseException) -> str:

@@ -36,7 +36,9 @@ def engine() -> "Engine":
     """The process's database engine; made after the fork, never shared across it."""
     url = settings().database_url
     if url is None:
-        raise SettingsInvalid("a worker needs TENOR_DATABASE_URL; `tenor up` sets it for the workers it starts")
+        raise SettingsInvalid(
+            "a worker needs TENOR_DATABASE_URL; `tenor up` sets it for the workers it starts"
+        )
     return make_engine(url, pooled=True)
 
 

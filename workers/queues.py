@@ -28,4 +28,11 @@ TASK_OF_STAGE: Final[dict[str, str]] = {
 
 #: Redis serves 0 first. Later stages go first, so that a batch is finished before the next one is begun:
 #: the first probabilities arrive early and few artifacts lie about.
-PRIORITY_OF_STAGE: Final[dict[str, int]] = {"ingest": 0, "align": 0, "extract": 9, "ser": 6, "ter": 3, "fuse": 0}
+PRIORITY_OF_STAGE: Final[dict[str, int]] = {
+    "ingest": 0,
+    "align": 0,
+    "extract": 9,
+    "ser": 6,
+    "ter": 3,
+    "fuse": 0,
+}

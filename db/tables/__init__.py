@@ -1,9 +1,17 @@
 """Tables, by subject. Import from here, so that the metadata is complete."""
 
-from db.tables.archive import AlignmentRow, AlignmentSpeaker, Archive, ArchiveFile, Recording, SpeakerRow, UtteranceRow
+from db.tables.archive import (
+    AlignmentRow,
+    AlignmentSpeaker,
+    Archive,
+    ArchiveFile,
+    Recording,
+    SpeakerRow,
+    UtteranceRow,
+)
 from db.tables.base import Base
 from db.tables.models import Model, Profile, ProfileVersion
-from db.tables.scores import RecordingScore, Score
+from db.tables.scores import RecordingScore, scores
 from db.tables.work import Batch, BatchMember, Event, Group, GroupMember, Job, JobRecording, Stage
 
 __all__ = [
@@ -24,8 +32,8 @@ __all__ = [
     "ProfileVersion",
     "Recording",
     "RecordingScore",
-    "Score",
     "SpeakerRow",
     "Stage",
     "UtteranceRow",
+    "scores",
 ]

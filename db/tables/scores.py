@@ -2,10 +2,22 @@
 
 from datetime import datetime
 
-from sqlalchemy import REAL, BigInteger, CheckConstraint, ForeignKey, Index
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.tables.base import Base, BigInt, Created, one_of
+from db.tables.base import Base, one_of
 
 #: The canonical classes, in the order of their columns (the same as `ml.emotions.EMOTIONS`; a test compares them).
 EMOTIONS = ("angry", "happy", "neutral", "sad", "fear", "disgust", "surprise")
@@ -27,7 +39,9 @@ class RecordingScore(Base):
         {"comment": "per recording: means of fused probabilities weighted by seconds of speech"},
     )
 
-    alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True)
+    alignment_id: Mapped[int] = mapped_column(
+        ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True
+    )
     profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"), primary_key=True)
     state: Mapped[str] = mapped_column(server_default="pending")
     utterances: Mapped[int | None]
@@ -43,35 +57,29 @@ class RecordingScore(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Score(Base):
-    """One utterance by one profile version. Partitioned by version; NULL outside its labels or without that side."""
-
-    __tablename__ = "scores"
-    __table_args__ = (
-        *(
-            CheckConstraint(
-                " AND ".join(f"({c} IS NULL OR {c} BETWEEN 0 AND 1)" for c in probabilities(side)), name=f"{side}_range"
-            )
-            for side in SIDES
-        ),
-        Index(None, "batch_id"),
-        {
-            "comment": "probabilities per utterance and profile version",
-            "postgresql_partition_by": "LIST (profile_version_id)",
-        },
-    )
-
-    profile_version_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    alignment_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    utterance_no: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[BigInt]
-    arousal: Mapped[float | None] = mapped_column(REAL, comment="1 (calm) to 5 (excited)")
-    valence: Mapped[float | None] = mapped_column(REAL, comment="1 (negative) to 5 (positive)")
-    affect_source: Mapped[str | None]
-    label: Mapped[str | None] = mapped_column(comment="emotion with the highest fused probability")
-    confidence: Mapped[float | None] = mapped_column(REAL, comment="that probability")
-    quality: Mapped[str | None]
-    created_at: Mapped[Created]
-    for _name in (name for side in SIDES for name in probabilities(side)):
-        locals()[_name] = mapped_column(REAL, nullable=True)
-    del _name
+#: One utterance by one profile version; NULL outside its labels or without that side. Partitioned by version.
+scores = Table(
+    "scores",
+    Base.metadata,
+    Column("profile_version_id", BigInteger, primary_key=True),
+    Column("alignment_id", BigInteger, primary_key=True),
+    Column("utterance_no", Integer, primary_key=True),
+    Column("batch_id", BigInteger, nullable=False, index=True),
+    *(Column(name, REAL) for side in SIDES for name in probabilities(side)),
+    Column("arousal", REAL, comment="1 (calm) to 5 (excited)"),
+    Column("valence", REAL, comment="1 (negative) to 5 (positive)"),
+    Column("affect_source", Text),
+    Column("label", Text, comment="emotion with the highest fused probability"),
+    Column("confidence", REAL, comment="that probability"),
+    Column("quality", Text, comment="what is missing and why, NULL when nothing"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *(
+        CheckConstraint(
+            " AND ".join(f"({name} IS NULL OR {name} BETWEEN 0 AND 1)" for name in probabilities(side)),
+            name=f"{side}_range",
+        )
+        for side in SIDES
+    ),
+    comment="probabilities per utterance and profile version",
+    postgresql_partition_by="LIST (profile_version_id)",
+)

@@ -126,7 +126,9 @@ def _blocks(container: Any, end_s: float | None) -> Iterator[NDArray[np.float32]
             yield out.to_ndarray().reshape(channels, -1)
 
 
-def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]) -> NDArray[np.float32]:
+def choose_channels(
+    samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]
+) -> NDArray[np.float32]:
     """Channels [k, n] to analyse of [channels, n]: "mix" gives one, "split" each with a signal.
 
     "auto" splits two channels that carry different voices (uncorrelated and live), and mixes everything else.

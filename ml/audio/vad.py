@@ -76,5 +76,10 @@ def cut_to_utterances(
     for index, (start, end) in enumerate(pieces):
         before = pieces[index - 1][1] if index else 0.0
         after = pieces[index + 1][0] if index + 1 < len(pieces) else duration_s
-        padded.append((max(start - min(pad_s, (start - before) / 2), 0.0), min(end + min(pad_s, (after - end) / 2), duration_s)))
+        padded.append(
+            (
+                max(start - min(pad_s, (start - before) / 2), 0.0),
+                min(end + min(pad_s, (after - end) / 2), duration_s),
+            )
+        )
     return padded

@@ -4,4 +4,12 @@ from ml.bundles.errors import BundleCorrupt, BundleMissing
 from ml.bundles.meta import BundleMeta, read_meta
 from ml.bundles.store import Bundle, load_bundle, save_bundle
 
-__all__ = ["Bundle", "BundleCorrupt", "BundleMeta", "BundleMissing", "load_bundle", "read_meta", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "BundleCorrupt",
+    "BundleMeta",
+    "BundleMissing",
+    "load_bundle",
+    "read_meta",
+    "save_bundle",
+]

@@ -24,7 +24,14 @@ def nemo(folder: Path) -> Iterator[LabelledUtterance]:
     with table.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             name = Path(row["file_id"])
-            path = next((p for p in (folder / "samples" / name.with_suffix(s) for s in (".ogg", ".wav")) if p.is_file()), None)
+            path = next(
+                (
+                    p
+                    for p in (folder / "samples" / name.with_suffix(s) for s in (".ogg", ".wav"))
+                    if p.is_file()
+                ),
+                None,
+            )
             if path is None:
                 continue
             yield LabelledUtterance(

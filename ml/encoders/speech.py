@@ -85,7 +85,9 @@ class SpeechEncoder:
         self._pads = model.config.feat_extract_norm == "layer"
 
     @classmethod
-    def load(cls, source: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> "SpeechEncoder":
+    def load(
+        cls, source: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "SpeechEncoder":
         """Load a local folder in the Hub's format, or a Hub id; raises `ModelError` when it is not there."""
         try:
             model = Wav2Vec2Model.from_pretrained(source, dtype=dtype, use_safetensors=True)
@@ -97,7 +99,9 @@ class SpeechEncoder:
         return cls(model.to(device))
 
     @classmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], *, device: str = "cpu") -> "SpeechEncoder":
+    def from_tensors(
+        cls, config: dict[str, Any], tensors: dict[str, Tensor], *, device: str = "cpu"
+    ) -> "SpeechEncoder":
         """Build from a bundle's `Wav2Vec2Config` fields and weights; raises `ModelError` when they do not fit."""
         model = Wav2Vec2Model(Wav2Vec2Config(**config))
         try:
@@ -128,7 +132,9 @@ class SpeechEncoder:
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in waveforms]
         usable = [i for i, wave in enumerate(waveforms) if len(wave) >= MIN_SAMPLES]
         for group in self._groups(usable, waveforms):
-            for index, frames in zip(group, self._forward([waveforms[i] for i in group], layer_weights), strict=True):
+            for index, frames in zip(
+                group, self._forward([waveforms[i] for i in group], layer_weights), strict=True
+            ):
                 result[index] = frames
         return result
 

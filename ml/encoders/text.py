@@ -77,7 +77,9 @@ class TextEncoder:
         if delta:
             own = dict(model.named_parameters())
             if unknown := delta.keys() - own.keys():
-                raise ModelError(f"the bundle changes {len(unknown)} tensors that the text encoder does not have")
+                raise ModelError(
+                    f"the bundle changes {len(unknown)} tensors that the text encoder does not have"
+                )
             with torch.no_grad():
                 for name, tensor in delta.items():
                     own[name].copy_(tensor.to(own[name].dtype))
@@ -92,7 +94,10 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text."""
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in texts]
-        ids = [self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=MAX_TOKENS)["input_ids"] for t in texts]
+        ids = [
+            self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=MAX_TOKENS)["input_ids"]
+            for t in texts
+        ]
         order = sorted((i for i in range(len(texts)) if ids[i]), key=lambda i: (len(ids[i]), i))
         device = next(self.model.parameters()).device
         for begin in range(0, len(order), TEXTS_PER_PASS):

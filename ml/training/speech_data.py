@@ -81,7 +81,8 @@ def vary(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     out = np.fft.irfft(spectrum * gain, len(out)).astype(np.float32)
     if rng.random() < 0.7:
         noise = np.fft.irfft(
-            np.fft.rfft(rng.standard_normal(len(out))) / np.maximum(hertz, 50) ** float(rng.uniform(0, 0.8)), len(out)
+            np.fft.rfft(rng.standard_normal(len(out))) / np.maximum(hertz, 50) ** float(rng.uniform(0, 0.8)),
+            len(out),
         )
         level = np.sqrt(np.mean(out**2)) * 10 ** (-float(rng.uniform(12, 40)) / 20)
         out = out + (noise / (noise.std() + 1e-9) * level).astype(np.float32)

@@ -63,7 +63,9 @@ class SpeechModel(nn.Module):
         super().__init__()
         self.encoder = Wav2Vec2Model(Wav2Vec2Config(**ENCODER))
         self.layer_weights = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
-        self.head = SpeechEmotionModel(SpeechEmotionConfig(input_size=ENCODER["hidden_size"], channels=256, bottleneck=16))
+        self.head = SpeechEmotionModel(
+            SpeechEmotionConfig(input_size=ENCODER["hidden_size"], channels=256, bottleneck=16)
+        )
         self.readout = nn.Linear(ENCODER["conv_dim"][-1], 80)
 
     def forward(self, waves: Tensor, lengths: Tensor, speakers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,7 +98,10 @@ class Voices:
         with np.load(path) as stored:
             by_item = {name: stored[name] for name in stored.files}
         speakers = sorted({clip.speaker for clip in clips})
-        grouped = {s: np.stack([by_item[c.item_id] for c in clips if c.speaker == s and c.item_id in by_item]) for s in speakers}
+        grouped = {
+            s: np.stack([by_item[c.item_id] for c in clips if c.speaker == s and c.item_id in by_item])
+            for s in speakers
+        }
         return cls(by_item, grouped)
 
     def mean(self, speaker: str) -> NDArray[np.float32]:
@@ -130,7 +135,9 @@ def make_batch(
     return torch.from_numpy(waves), torch.tensor(lengths), torch.from_numpy(speakers), labels
 
 
-def predict_logits(model: SpeechModel, clips: Sequence[Clip], voices: Voices, *, with_voice: bool = True) -> NDArray[np.float64]:
+def predict_logits(
+    model: SpeechModel, clips: Sequence[Clip], voices: Voices, *, with_voice: bool = True
+) -> NDArray[np.float64]:
     """Log-probabilities [N, classes] by the path that production takes."""
     encoder = SpeechEncoder(model.encoder)
     weights = model.layer_weights.detach().numpy()
@@ -163,13 +170,23 @@ def update_average(average: SpeechModel, model: SpeechModel, decay: float) -> No
 
 
 def train(
-    model: SpeechModel, clips: Sequence[Clip], dev: Sequence[Clip], voices: Voices, *, minutes: float, batch: int, seed: int
+    model: SpeechModel,
+    clips: Sequence[Clip],
+    dev: Sequence[Clip],
+    voices: Voices,
+    *,
+    minutes: float,
+    batch: int,
+    seed: int,
 ) -> SpeechModel:
     """Train for a number of minutes; returns the averaged model that was best on the development speakers."""
     rng = np.random.default_rng(seed)
     groups = [
         {"params": model.encoder.feature_extractor.parameters(), "lr": 3e-4},
-        {"params": [*model.encoder.feature_projection.parameters(), *model.encoder.encoder.parameters()], "lr": 6e-4},
+        {
+            "params": [*model.encoder.feature_projection.parameters(), *model.encoder.encoder.parameters()],
+            "lr": 6e-4,
+        },
         {"params": [model.layer_weights], "lr": 1e-2},
         {"params": [*model.head.parameters(), *model.readout.parameters()], "lr": 1e-3},
     ]
@@ -177,7 +194,9 @@ def train(
     peaks = [group["lr"] for group in optimiser.param_groups]
     average, best, best_score = copy.deepcopy(model), copy.deepcopy(model), 0.0
     # Corpora and classes are drawn evenly, whatever their sizes.
-    counts = {key: sum((c.corpus, c.label) == key for c in clips) for key in {(c.corpus, c.label) for c in clips}}
+    counts = {
+        key: sum((c.corpus, c.label) == key for c in clips) for key in {(c.corpus, c.label) for c in clips}
+    }
     share = {"ravdess": 0.55, "nemo": 0.45}
     odds = np.array([share[c.corpus] / counts[c.corpus, c.label] for c in clips])
     odds /= odds.sum()
@@ -185,14 +204,20 @@ def train(
     while (spent := (time.monotonic() - start) / 60) < minutes:
         progress = spent / minutes
         for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-            group["lr"] = peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = (
+                peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+            )
         model.train()
         picked = [clips[i] for i in rng.choice(len(clips), size=batch, p=odds)]
-        waves, lengths, speakers, labels = make_batch(picked, voices, SEGMENT * (1 if rng.random() < 0.75 else 2), rng)
+        waves, lengths, speakers, labels = make_batch(
+            picked, voices, SEGMENT * (1 if rng.random() < 0.75 else 2), rng
+        )
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, real, mel = model(waves, lengths, speakers)
         targets = labels[:, None].expand(-1, logits.shape[1])
-        losses = nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none", label_smoothing=0.05)
+        losses = nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), reduction="none", label_smoothing=0.05
+        )
         weight = real.flatten().float() / SEGMENT
         mel_loss = nn.functional.mse_loss(mel.float(), log_mel(waves, mel.shape[1]))
         loss = (losses * weight).sum() / weight.sum() + 0.3 * (1 - progress) * mel_loss
@@ -207,7 +232,10 @@ def train(
             scores = judge(predict_logits(average, dev, voices), dev)
             blind = judge(predict_logits(average, dev, voices, with_voice=False), dev)
             score = (scores["ravdess"] + scores["nemo"]) / 2
-            print(f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev {scores}, without voice {blind}", flush=True)
+            print(
+                f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev {scores}, without voice {blind}",
+                flush=True,
+            )
             if score > best_score:
                 best, best_score = copy.deepcopy(average), score
     return best
@@ -227,7 +255,9 @@ def evaluate(model: SpeechModel, clips: Sequence[Clip], voices: Voices) -> dict[
         }
     for corpus in sorted({clip.corpus for clip in clips}):
         rows = np.array([clip.corpus == corpus for clip in clips])
-        result["confusion"][corpus] = confusion(labels[rows], logits[rows].argmax(axis=1), len(EMOTIONS)).tolist()
+        result["confusion"][corpus] = confusion(
+            labels[rows], logits[rows].argmax(axis=1), len(EMOTIONS)
+        ).tolist()
     return result
 
 
@@ -245,7 +275,11 @@ def export(model: SpeechModel, out: Path, temperature: float, metrics: dict[str,
         languages=(),
         licence="CC-BY-NC-SA-4.0",
         notice="trained on RAVDESS and nEMO: non-commercial use only, share alike, with attribution",
-        training_data=("RAVDESS (actors 01-14)", "nEMO (4 of 9 speakers)", "LibriSpeech (front end only, no labels)"),
+        training_data=(
+            "RAVDESS (actors 01-14)",
+            "nEMO (4 of 9 speakers)",
+            "LibriSpeech (front end only, no labels)",
+        ),
         metrics=metrics,
         temperature=temperature,
     )
@@ -275,8 +309,12 @@ def main() -> None:
     print(f"{len(training)} training, {len(dev)} development, {len(test)} test utterances", flush=True)
     model = SpeechModel()
     waveforms = [clip.samples for clip in training] + unlabelled(options.librispeech)
-    model.readout = train_front_end(model.encoder, waveforms, steps=options.front_end_steps, seed=options.seed)
-    best = train(model, training, dev, voices, minutes=options.minutes, batch=options.batch, seed=options.seed)
+    model.readout = train_front_end(
+        model.encoder, waveforms, steps=options.front_end_steps, seed=options.seed
+    )
+    best = train(
+        model, training, dev, voices, minutes=options.minutes, batch=options.batch, seed=options.seed
+    )
     temperature = fit_temperature(predict_logits(best, dev, voices), np.array([clip.label for clip in dev]))
     metrics = {"dev": judge(predict_logits(best, dev, voices), dev), "test": evaluate(best, test, voices)}
     export(best, options.out, temperature, metrics)

@@ -45,7 +45,9 @@ def plain(text: str) -> str:
 
 def tokenise(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Ids and attention mask [B, T] with special tokens."""
-    batch = encoder.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+    batch = encoder.tokenizer(
+        list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+    )
     return batch["input_ids"], batch["attention_mask"]
 
 
@@ -99,11 +101,15 @@ def train(
         # Drawn in one go and cut by length, so that little is padded.
         drawn = rng.choice(len(items), size=256, p=odds)
         for part in np.array_split(sorted(drawn, key=lambda i: len(items[i].text or "")), 8):
-            texts = [plain(items[i].text or "") if rng.random() < 0.5 else (items[i].text or "") for i in part]
+            texts = [
+                plain(items[i].text or "") if rng.random() < 0.5 else (items[i].text or "") for i in part
+            ]
             ids, mask = tokenise(encoder, texts)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = logits_of(encoder, head, ids, mask)
-            loss = nn.functional.cross_entropy(logits.float(), torch.from_numpy(labels[part]), label_smoothing=0.05)
+            loss = nn.functional.cross_entropy(
+                logits.float(), torch.from_numpy(labels[part]), label_smoothing=0.05
+            )
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_([*trained, *head.parameters()], 1.0)
@@ -113,9 +119,14 @@ def train(
             judged = spent
             predicted = evaluate(encoder, head, [plain(item.text or "") for item in dev]).argmax(axis=1)
             score = macro_f1(dev_labels, predicted)
-            print(f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev macro-F1 {score:.3f}", flush=True)
+            print(
+                f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev macro-F1 {score:.3f}", flush=True
+            )
             if score > best_score:
-                best, best_score = (copy.deepcopy(encoder.model.state_dict()), copy.deepcopy(head.state_dict())), score
+                best, best_score = (
+                    (copy.deepcopy(encoder.model.state_dict()), copy.deepcopy(head.state_dict())),
+                    score,
+                )
     if best is not None:
         encoder.model.load_state_dict(best[0])
         head.load_state_dict(best[1])
@@ -146,7 +157,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     items = [item for item in [*goemotions(options.goemotions), *meld(options.meld)] if item.text]
     test = [item for item in items if item.split == "dev"]
-    order = np.random.default_rng(options.seed).permutation([i for i, item in enumerate(items) if item.split == "train"])
+    order = np.random.default_rng(options.seed).permutation(
+        [i for i, item in enumerate(items) if item.split == "train"]
+    )
     dev, training = [items[i] for i in order[:4000]], [items[i] for i in order[4000:]]
     encoder = TextEncoder.load(SOURCE)
     depth = encoder.model.config.num_hidden_layers
@@ -170,7 +183,9 @@ def main() -> None:
         chosen = [item for item in test if item.corpus == corpus]
         labels = np.array([EMOTIONS.index(item.label) for item in chosen])
         metrics[corpus] = report(evaluate(encoder, head, [i.text or "" for i in chosen]), labels)
-        metrics[f"{corpus}_without_punctuation"] = report(evaluate(encoder, head, [plain(i.text or "") for i in chosen]), labels)
+        metrics[f"{corpus}_without_punctuation"] = report(
+            evaluate(encoder, head, [plain(i.text or "") for i in chosen]), labels
+        )
     meta = BundleMeta(
         name="mini-text",
         kind="makiuchi-text",

@@ -1,0 +1,62 @@
+"""Engines with the settings that every process of Tenor uses."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from db.errors import DatabaseUnavailable
+
+
+def make_engine(url: str, *, pooled: bool = False) -> Engine:
+    """An engine for `postgresql+psycopg2://…`; it connects when first used.
+
+    `pooled` keeps a few connections for a worker process, tested before use so that a restarted Postgres is noticed;
+    otherwise every connection is closed after use.
+    """
+    arguments = {
+        "connect_timeout": 5,
+        "application_name": f"tenor/{os.environ.get('TENOR_PROCESS', 'cli')}@{socket.gethostname()}"[:63],
+        "keepalives_idle": 30,
+    }
+    if pooled:
+        return create_engine(url, connect_args=arguments, pool_size=2, max_overflow=4, pool_pre_ping=True)
+    return create_engine(url, connect_args=arguments, poolclass=NullPool)
+
+
+def place(url: str) -> str:
+    """host:port/database of a URL, without its password."""
+    parsed = make_url(url)
+    return f"{parsed.host or 'localhost'}:{parsed.port or 5432}/{parsed.database}"
+
+
+def is_connection_problem(exc: BaseException) -> bool:
+    """True for an error that says nothing about the statement: the server is away, starting, or cut the line."""
+    if not isinstance(exc, OperationalError):
+        return False
+    code = getattr(exc.orig, "pgcode", None)
+    return code is None or code.startswith(("08", "57P"))
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for one look; raises `DatabaseUnavailable`, which names the place and not the password."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except OperationalError as exc:
+        if is_connection_problem(exc):
+            raise unavailable(engine) from exc
+        raise
+
+
+def unavailable(engine: Engine) -> DatabaseUnavailable:
+    """The named error for an engine that cannot be reached."""
+    return DatabaseUnavailable(
+        f"Postgres at {place(engine.url.render_as_string(hide_password=True))} does not answer"
+    )

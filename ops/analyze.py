@@ -1,0 +1,149 @@
+"""`tenor analyze` as a function: services, enqueue, follow. Used by the command and by `make demo`."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from db.engine import make_engine
+from ops import access, jobs
+from ops.cli.licences import announce
+from ops.follow import follow
+from ops.jobs import JobStatus
+from ops.progress import display, say
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.enqueue import JobOptions
+
+
+class NothingAnalysed(jobs.JobFailed):
+    """Every recording of an archive failed."""
+
+    code = "nothing_analysed"
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisResult:
+    """What one analysis did. `files` are recordings of the archive; `reused` of the `done` were analysed before."""
+
+    job_id: int
+    profile: str
+    version: int
+    files: int
+    done: int
+    failed: int
+    reused: int
+    utterances: int
+    #: Length of all recordings of the job, reused ones too.
+    audio_s: float
+    #: From the start of the command to the first row in `scores`; None when nothing new was scored.
+    first_score_s: float | None
+    elapsed_s: float
+    #: Read-only login, with its password when it is the embedded server's.
+    analyst_url: str
+    flower_url: str | None
+    flower_user: str | None
+    flower_password: str | None
+    #: True when the URLs above may be shown: they are this machine's own, not from somebody's settings.
+    embedded: bool
+
+
+def process_started() -> float:
+    """When this process was started, on the clock of `time.monotonic`; now, where the kernel does not tell."""
+    now = time.monotonic()
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        return now - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
+
+
+def analyze(
+    archive: Path,
+    settings: Settings,
+    profile: str | None,
+    console: Console,
+    *,
+    options: "JobOptions | None" = None,
+    progress: bool = True,
+    started: float | None = None,
+) -> AnalysisResult:
+    """Analyse an archive from start to end; services and workers stay up afterwards.
+
+    Progress goes to `console`. Times count from `started` (clock of `time.monotonic`; default: the process's start).
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive could not be read),
+    `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
+    """
+    started = process_started() if started is None else started
+    jobs.require_archive(archive)
+    from ml.profiles import load_profile
+
+    chosen = load_profile(profile or settings.profile)
+    announce(chosen, settings.home, console)
+    reached = access.start(settings, lambda line: say(console, line))
+    from workers.enqueue import JobOptions
+
+    engine = make_engine(reached.database_url)
+    job_id = jobs.enqueue(engine, archive, chosen, options or JobOptions())
+    say(console, f"Job {job_id}: {archive} with profile {chosen.name}")
+
+    def first_score(at: float) -> None:
+        say(console, f"First score {at - started:.1f} s after the start.")
+
+    with display(console, progress=progress) as show:
+        followed = follow(
+            engine,
+            job_id,
+            show,
+            broker_answers=reached.broker_answers,
+            on_first_score=first_score if progress else None,
+        )
+    status = followed.status
+    require_success(status)
+    at = followed.first_score_at
+    return AnalysisResult(
+        job_id=job_id,
+        profile=status.profile,
+        version=status.version,
+        files=status.files,
+        done=status.done,
+        failed=status.failed,
+        reused=status.reused,
+        utterances=status.utterances,
+        audio_s=status.audio_s,
+        first_score_s=None if at is None else at - started,
+        elapsed_s=time.monotonic() - started,
+        analyst_url=reached.analyst_url,
+        flower_url=reached.flower_url,
+        flower_user=reached.flower_user,
+        flower_password=reached.flower_password,
+        embedded=reached.embedded,
+    )
+
+
+def require_success(status: JobStatus) -> None:
+    """Raise `JobFailed` or `NothingAnalysed` unless the job ended with at least one analysed recording."""
+    if status.state == "cancelled":
+        raise jobs.JobFailed(
+            f"job {status.job_id} was cancelled",
+            hint="What was analysed is kept; enqueueing the archive again continues.",
+            job_id=status.job_id,
+        )
+    if status.state == "failed":
+        raise jobs.JobFailed(
+            status.error or f"job {status.job_id} failed",
+            hint="" if status.error else f"See `tenor errors {status.job_id}`.",
+            code=status.error_code,
+            job_id=status.job_id,
+        )
+    if status.done == 0:
+        count = "The only recording" if status.files == 1 else f"None of the {status.files:,} recordings"
+        raise NothingAnalysed(
+            f"{count} could {'not ' if status.files == 1 else ''}be analysed",
+            hint=f"`tenor errors {status.job_id}` says why for each.",
+            job_id=status.job_id,
+        )

@@ -1,0 +1,36 @@
+"""The licences of a profile's models, said once per TENOR_HOME."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ops.progress import say
+
+if TYPE_CHECKING:
+    from ml.profiles import Profile
+
+#: Notices that were shown, by hash, in TENOR_HOME.
+SHOWN = "licences-shown.json"
+
+
+def announce(profile: "Profile", home: Path, console: Console) -> None:
+    """Print the licence notices of a profile's bundles that this TENOR_HOME has not shown yet."""
+    notices = {hashlib.sha256(str(notice).encode()).hexdigest(): str(notice) for notice in profile.licences()}
+    record = home / SHOWN
+    try:
+        shown = set(json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError):
+        shown = set()
+    fresh = [notice for key, notice in notices.items() if key not in shown]
+    if not fresh:
+        return
+    for notice in fresh:
+        say(console, notice)
+    home.mkdir(parents=True, exist_ok=True)
+    partial = record.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(sorted(shown | notices.keys())))
+    partial.replace(record)

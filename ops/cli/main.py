@@ -1,0 +1,237 @@
+"""The `tenor` command: what can be typed. Each command's work is a function elsewhere that a program can call.
+
+Nothing heavy is imported here, so that `tenor --help` is instant; command bodies import what they need.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tenor",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Emotion in recorded conversations, in SQL.",
+)
+
+
+class Channels(StrEnum):
+    """What becomes of a recording with several channels."""
+
+    auto = "auto"
+    split = "split"
+    mix = "mix"
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+Archive = Annotated[Path, typer.Argument(metavar="PATH", help="Folder of recordings, or one recording.")]
+Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
+AnyJob = Annotated[
+    int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Follow until the job ended; Ctrl-C leaves it running.")
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="Models to use: a bundled profile's name or a TOML file.", show_default="mini"),
+]
+ChannelsOption = Annotated[
+    Channels | None,
+    typer.Option(help="split: each channel is a speaker; mix: one channel; auto: look.", show_default="auto"),
+]
+Language = Annotated[str | None, typer.Option(help="Language of the recordings, e.g. en.", show_default="en")]
+Aligner = Annotated[
+    str | None, typer.Option(help="Forced aligner for transcripts.", show_default="pocketsphinx")
+]
+KeepText = Annotated[
+    bool | None, typer.Option("--keep-text/--no-keep-text", help="Store transcripts.", show_default="keep")
+]
+Priority = Annotated[int | None, typer.Option(help="Jobs with a higher number go first.", show_default="0")]
+
+
+@app.command()
+def analyze(
+    path: Archive,
+    profile: Profile = None,
+    channels: ChannelsOption = None,
+    language: Language = None,
+    aligner: Aligner = None,
+    keep_text: KeepText = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 3 when some recordings failed.")] = False,
+    json: Json = False,
+) -> None:
+    """Analyse a folder of recordings on this machine: services, workers, progress, summary.
+
+    Services and workers stay up until `tenor down`. Running it again analyses only what is new.
+    """
+    from ops.cli.session import SOME_FAILED, session
+
+    with session(json) as current:
+        from ops.cli.work import analyze as run
+
+        given = _options(channels=channels, language=language, aligner=aligner, keep_text=keep_text)
+        failed = run(current, path, profile, given)
+        if strict and failed:
+            raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def enqueue(
+    path: Archive,
+    profile: Profile = None,
+    channels: ChannelsOption = None,
+    language: Language = None,
+    aligner: Aligner = None,
+    keep_text: KeepText = None,
+    priority: Priority = None,
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Give a folder of recordings to the workers; prints the job's number at once."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.work import enqueue as run
+
+        given = _options(
+            channels=channels, language=language, aligner=aligner, keep_text=keep_text, priority=priority
+        )
+        run(current, path, profile, given, watch=watch)
+
+
+@app.command()
+def status(
+    job: AnyJob = None,
+    watch: Watch = False,
+    limit: Annotated[int, typer.Option(min=1, help="Without JOB: so many of the newest jobs.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show how far a job is, or the newest jobs."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import status as run
+
+        run(current, job, watch=watch, limit=limit)
+
+
+@app.command()
+def errors(
+    job: AnyJob = None,
+    limit: Annotated[int, typer.Option(min=0, help="So many at most; 0: all.")] = 100,
+    json: Json = False,
+) -> None:
+    """List the recordings of a job that failed and why, and work that was given up; without JOB, of the newest."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import errors as run
+
+        run(current, job, limit or None)
+
+
+@app.command()
+def retry(job: Job, json: Json = False) -> None:
+    """Give work that was given up another chance, once its cause is gone."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.work import retry as run
+
+        run(current, job)
+
+
+@app.command()
+def cancel(job: Job, json: Json = False) -> None:
+    """Stop a job; what is analysed stays, and work that another job needs goes on."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.work import cancel as run
+
+        run(current, job)
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads standard input.")
+    ],
+    format: Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")] = Format.table,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Ask the database, read-only; rows are printed while they arrive, however many there are."""
+    from ops.cli.session import session
+
+    chosen = Format.json if json else format
+    with session(chosen is Format.json) as current:
+        from ops.cli.reading import sql as run
+
+        run(current, query, chosen.value)
+
+
+@app.command()
+def up(json: Json = False) -> None:
+    """Start Postgres, Redis, workers and Flower on this machine, or those of them that are not running."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import up as run
+
+        run(current)
+
+
+@app.command()
+def down(json: Json = False) -> None:
+    """Stop what `tenor up` and `tenor analyze` started; open work continues at the next start."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import down as run
+
+        run(current)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check this installation and its services, and say what to do about what is wrong."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import doctor as run
+
+        if not run(current):
+            raise typer.Exit(1)
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Print the versions of Tenor and of what it computes with."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import version as run
+
+        run(current)
+
+
+def _options(**given: str | int | bool | None) -> dict[str, object]:
+    """Options that were typed; the others keep the defaults of `JobOptions`."""
+    return {
+        name: str(value) if isinstance(value, StrEnum) else value
+        for name, value in given.items()
+        if value is not None
+    }

@@ -1,0 +1,66 @@
+"""Commands that only read: status, errors, sql."""
+
+import shutil
+import sys
+from dataclasses import asdict
+
+from db.engine import make_engine, reading
+from ops import access, jobs
+from ops.cli import tables
+from ops.cli.formats import write_csv, write_json, write_table
+from ops.cli.session import Session
+from ops.follow import follow
+from ops.progress import display
+from ops.query import run_sql
+from workers.settings import load_settings
+
+
+def status(session: Session, job_id: int | None, *, watch: bool, limit: int) -> None:
+    """One job, or the newest ones."""
+    reached = access.look(load_settings())
+    engine = make_engine(reached.database_url)
+    with reading(engine) as conn:
+        if job_id is None and not watch:
+            found = jobs.recent(conn, limit)
+            if session.json_output:
+                session.document(found)
+            else:
+                tables.job_list(found, session)
+            return
+        job_id = jobs.latest(conn) if job_id is None else job_id
+        one = jobs.status(conn, job_id)
+    if watch and not one.ended:
+        with display(session.err) as show:
+            one = follow(engine, job_id, show, broker_answers=reached.broker_answers).status
+    with reading(engine) as conn:
+        left = jobs.backlog(conn, job_id)
+    if session.json_output:
+        session.document(asdict(one) | {"stages": [asdict(item) for item in left]})
+    else:
+        tables.job(one, left, session)
+
+
+def errors(session: Session, job_id: int | None, limit: int | None) -> None:
+    """What failed in a job, the newest by default."""
+    engine = make_engine(access.look(load_settings()).database_url)
+    with reading(engine) as conn:
+        found = jobs.errors(conn, jobs.latest(conn) if job_id is None else job_id, limit)
+    if session.json_output:
+        session.document(found)
+    elif found.failed or found.warned or found.dead_stages or found.error:
+        tables.job_errors(found, session)
+    else:
+        session.say(f"Nothing failed in job {found.job_id}.")
+
+
+def sql(session: Session, query: str, form: str) -> None:
+    """Print the rows of one statement while they arrive."""
+    url = access.look(load_settings()).analyst_url
+    with run_sql(url, sys.stdin.read() if query == "-" else query) as result:
+        if form == "csv":
+            write_csv(result, session.stdout)
+        elif form == "json":
+            write_json(result, session.stdout)
+        else:
+            width = shutil.get_terminal_size().columns if session.out.is_terminal else None
+            write_table(result, session.stdout, width=width)

@@ -1,0 +1,43 @@
+"""Commands about this machine: up, down, doctor, version."""
+
+import platform
+from dataclasses import asdict
+from importlib import metadata
+
+from ops import access
+from ops.cli import tables
+from ops.cli.session import Session
+from workers.settings import load_settings
+
+#: Packages whose versions decide what the figures are.
+DECISIVE = ("torch", "torchaudio", "transformers", "celery", "sqlalchemy", "pocketsphinx", "silero-vad")
+
+
+def up(session: Session) -> None:
+    """Start what is not running."""
+    reached = access.start(load_settings(), session.say)
+    if session.json_output:
+        document = asdict(reached)
+        if not reached.embedded:
+            document |= {"database_url": None, "analyst_url": None, "broker_url": None}
+        session.document(document)
+    else:
+        tables.services(reached, session)
+
+
+def version(session: Session) -> None:
+    """Tenor's version and those of the packages that compute."""
+    versions = {"tenor": _version("tenor"), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in DECISIVE}
+    if session.json_output:
+        session.document(versions)
+        return
+    for name, number in versions.items():
+        session.print(f"{name:<14}{number or 'not installed'}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,160 @@
+"""What `analyze`, `status` and `errors` print for a person."""
+
+import shlex
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from ops.access import Access
+from ops.analyze import AnalysisResult
+from ops.cli.formats import visible
+from ops.cli.session import Session
+from ops.jobs import Backlog, JobErrors, JobStatus, RecordingError
+from ops.progress import clock
+
+#: Errors that `analyze` shows; `tenor errors` has the rest.
+FIRST_ERRORS = 10
+
+
+def summary(result: AnalysisResult, session: Session) -> None:
+    """The end of `tenor analyze`: what was done, and how to go on."""
+    speed = result.audio_s / result.elapsed_s if result.elapsed_s > 0 else 0.0
+    rows = [
+        ("job", str(result.job_id)),
+        ("profile", f"{result.profile} version {result.version}"),
+        ("recordings", f"{result.files:,}"),
+        ("analysed", f"{result.done:,}" + (f" ({result.reused:,} of them before)" if result.reused else "")),
+        ("failed", f"{result.failed:,}"),
+        ("utterances", f"{result.utterances:,}"),
+        ("audio", f"{clock(result.audio_s)} in {clock(result.elapsed_s)} ({speed:.1f} × real time)"),
+    ]
+    if result.first_score_s is not None:
+        rows.append(("first score", f"after {result.first_score_s:.1f} s"))
+    _facts(rows, session)
+
+
+def how_to_go_on(result: AnalysisResult, session: Session) -> None:
+    """The lines to continue with: SQL here, SQL in psql, Flower."""
+    query = (
+        "select recording, speaker, label, count(*) from job_emotions "
+        f"where job_id = {result.job_id} group by 1, 2, 3 order by 1, 2, 4 desc"
+    )
+    session.print(f'tenor sql "{query}"')
+    session.print(f"psql {psql_target(result.analyst_url, embedded=result.embedded)}")
+    if result.flower_url is not None:
+        login = f" ({result.flower_user} / {result.flower_password})" if result.flower_password else ""
+        session.print(f"Flower: {result.flower_url}{login}")
+
+
+def psql_target(analyst_url: str, *, embedded: bool) -> str:
+    """The login for psql, quoted for a shell; one from the settings stays where it is."""
+    if not embedded:
+        return '"$TENOR_ANALYST_URL"'
+    return shlex.quote(analyst_url.replace("postgresql+psycopg2://", "postgresql://", 1))
+
+
+def services(access: Access, session: Session) -> None:
+    """What `tenor up` started."""
+    session.print(f"psql {psql_target(access.analyst_url, embedded=access.embedded)}")
+    if access.flower_url is not None:
+        login = f" ({access.flower_user} / {access.flower_password})" if access.flower_password else ""
+        session.print(f"Flower: {access.flower_url}{login}")
+
+
+def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
+    """One job and what is left of its stages."""
+    rows = [
+        ("job", str(status.job_id)),
+        ("archive", visible(status.archive)),
+        ("profile", f"{status.profile} version {status.version}"),
+        ("state", status.state),
+        ("recordings", f"{status.files:,}" + ("" if status.ingested or status.ended else " so far")),
+        ("analysed", f"{status.done:,}" + (f" ({status.reused:,} of them before)" if status.reused else "")),
+        ("failed", f"{status.failed:,}"),
+        ("open", f"{status.open:,}"),
+        ("utterances", f"{status.utterances:,}"),
+        ("audio", f"{clock(status.audio_done_s)} of {clock(status.audio_s)}"),
+        ("elapsed", clock(status.elapsed_s)),
+    ]
+    if status.cancelled:
+        rows.append(("cancelled", f"{status.cancelled:,}"))
+    if status.error:
+        rows.append(("error", visible(status.error)))
+    _facts(rows, session)
+    if left:
+        table = _table("stage", ">waiting", ">ready", ">running", ">dead")
+        for item in left:
+            table.add_row(item.stage, str(item.waiting), str(item.ready), str(item.running), str(item.dead))
+        session.out.print(table)
+
+
+def job_list(found: Sequence[JobStatus], session: Session) -> None:
+    """The newest jobs."""
+    if not found:
+        session.say("There is no job yet; `tenor analyze PATH` makes one.")
+        return
+    table = _table(
+        ">job", "state", ">recordings", ">analysed", ">failed", ">utterances", ">elapsed", "archive"
+    )
+    for one in found:
+        table.add_row(
+            str(one.job_id),
+            one.state,
+            f"{one.files:,}",
+            f"{one.done:,}",
+            f"{one.failed:,}",
+            f"{one.utterances:,}",
+            clock(one.elapsed_s),
+            _cell(one.archive),
+        )
+    session.out.print(table)
+
+
+def job_errors(found: JobErrors, session: Session) -> None:
+    """Failed recordings, dead stages, and how many more there are."""
+    if found.error:
+        session.print(f"Job {found.job_id}: {visible(found.error)}")
+    if found.recordings:
+        _files(found.recordings, session)
+        counts = ", ".join(f"{count:,} × {code}" for code, count in found.by_code.items())
+        session.print(f"{found.failed:,} failed: {counts}")
+        if (more := found.failed - len(found.recordings)) > 0:
+            session.print(f"{more:,} more: tenor errors {found.job_id} --limit 0")
+    if found.warnings:
+        _files(found.warnings, session)
+        session.print(f"{found.warned:,} analysed, but with a warning")
+    if found.dead:
+        table = _table(">stage id", "stage", ">attempts", "error", "what it means")
+        for stage in found.dead:
+            table.add_row(
+                str(stage.stage_id), stage.stage, str(stage.attempts), stage.code, _cell(stage.error)
+            )
+        session.out.print(table)
+        session.print(f"{found.dead_stages:,} dead; after the cause is gone: tenor retry {found.job_id}")
+
+
+def _files(errors: Sequence[RecordingError], session: Session) -> None:
+    table = _table("recording", "error", "what it means")
+    for error in errors:
+        table.add_row(_cell(error.path), error.code, _cell(error.error))
+    session.out.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+        )
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(visible(text))
+
+
+def _facts(rows: Sequence[tuple[str, str]], session: Session) -> None:
+    for name, value in rows:
+        session.print(f"{name:<12}{value}")

@@ -1,0 +1,106 @@
+"""Commands that give work to the workers or take it back: analyze, enqueue, retry, cancel."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from db.engine import make_engine, reading
+from ops import access, jobs
+from ops.analyze import AnalysisResult, NothingAnalysed, require_success
+from ops.analyze import analyze as run_analysis
+from ops.cli import tables
+from ops.cli.licences import announce
+from ops.cli.session import Session
+from ops.follow import follow
+from ops.progress import display
+from workers.settings import load_settings
+
+
+def analyze(session: Session, path: Path, profile: str | None, given: dict[str, object]) -> int:
+    """Analyse and print the summary; returns how many recordings failed."""
+    from workers.enqueue import JobOptions
+
+    settings = load_settings()
+    try:
+        result = run_analysis(path, settings, profile, session.err, options=JobOptions(**given))
+    except NothingAnalysed as exc:
+        if not session.json_output:
+            tables.job_errors(_errors(exc.job_id), session)
+        raise
+    found = _errors(result.job_id) if result.failed else None
+    if session.json_output:
+        session.document(_shown(result) | {"errors": asdict(found) if found else None})
+        return result.failed
+    tables.summary(result, session)
+    if found is not None:
+        session.print("")
+        tables.job_errors(found, session)
+    session.print("")
+    tables.how_to_go_on(result, session)
+    return result.failed
+
+
+def _shown(result: AnalysisResult) -> dict[str, object]:
+    """The result as JSON prints it; a password from somebody's settings is not repeated."""
+    document = asdict(result)
+    if not result.embedded:
+        document["analyst_url"] = None
+    return document
+
+
+def _errors(job_id: int) -> jobs.JobErrors:
+    engine = make_engine(access.look(load_settings()).database_url)
+    with reading(engine) as conn:
+        return jobs.errors(conn, job_id, tables.FIRST_ERRORS)
+
+
+def enqueue(
+    session: Session, path: Path, profile: str | None, given: dict[str, object], *, watch: bool
+) -> None:
+    """Make a job; follow it when asked to."""
+    from ml.profiles import load_profile
+
+    settings = load_settings()
+    jobs.require_archive(path)
+    chosen = load_profile(profile or settings.profile)
+    announce(chosen, settings.home, session.err)
+    reached = access.reach(settings, session.say)
+    from workers.enqueue import JobOptions
+
+    engine = make_engine(reached.database_url)
+    job_id = jobs.enqueue(engine, path, chosen, JobOptions(**given))
+    if not watch:
+        if session.json_output:
+            session.document({"job_id": job_id})
+        else:
+            session.print(str(job_id))
+        return
+    session.say(f"Job {job_id}: {path}")
+    with display(session.err) as show:
+        status = follow(engine, job_id, show, broker_answers=reached.broker_answers).status
+    require_success(status)
+    if session.json_output:
+        session.document(status)
+    else:
+        tables.job(status, [], session)
+
+
+def retry(session: Session, job_id: int) -> None:
+    """Requeue dead work."""
+    engine = make_engine(access.reach(load_settings(), session.say).database_url)
+    count = jobs.retry(engine, job_id)
+    if session.json_output:
+        session.document({"job_id": job_id, "requeued": count})
+    elif count:
+        session.print(f"{count:,} pieces of work are ready again; follow them: tenor status {job_id} --watch")
+    else:
+        session.print(f"Nothing to retry in job {job_id}.")
+
+
+def cancel(session: Session, job_id: int) -> None:
+    """Drop a job's open work."""
+    engine = make_engine(access.reach(load_settings(), session.say).database_url)
+    count = jobs.cancel(engine, job_id)
+    if session.json_output:
+        session.document({"job_id": job_id, "cancelled": count})
+    else:
+        session.print(f"Job {job_id}: {count:,} pieces of open work dropped. What was analysed is kept.")

@@ -1,0 +1,113 @@
+"""The folder TENOR_HOME: its lock, generated passwords and ports, and log files."""
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ops.local.errors import HomeUnusable, ServiceFailed
+
+LOG_LIMIT = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Passwords and ports, made once per home and kept in a file that only its owner can read."""
+
+    owner_password: str
+    worker_password: str
+    reader_password: str
+    redis_password: str
+    flower_password: str
+    postgres_port: int
+    redis_port: int
+    flower_port: int
+
+
+def prepare(home: Path) -> None:
+    """Make the folders; raises `HomeUnusable`."""
+    try:
+        for folder in (home, home / "logs", home / "run", home / "artifacts", home / "redis"):
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = home / ".writable"
+        probe.write_bytes(b"x" * 4096)
+        probe.unlink()
+    except OSError as exc:
+        raise HomeUnusable(f"{home} cannot be used: {exc.strerror or type(exc).__name__}") from exc
+
+
+@contextmanager
+def lock(home: Path, *, timeout_s: float = 180.0) -> Iterator[None]:
+    """Hold the home's lock; the kernel releases it when its holder dies."""
+    with (home / ".lock").open("w") as file:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ServiceFailed(
+                        "another command has been starting or stopping the services for minutes"
+                    ) from None
+                time.sleep(0.1)
+        yield
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_in_use(port: int) -> bool:
+    """True when something listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def read_secrets(home: Path) -> Secrets:
+    """Read or make the home's secrets; call with the lock held."""
+    path = home / "secrets.json"
+    if path.exists():
+        return Secrets(**json.loads(path.read_text()))
+    made = Secrets(
+        *(secrets.token_urlsafe(24) for _ in range(5)),
+        postgres_port=free_port(),
+        redis_port=free_port(),
+        flower_port=free_port(),
+    )
+    write_secrets(home, made)
+    return made
+
+
+def write_secrets(home: Path, values: Secrets) -> None:
+    """Replace the secrets file as a whole."""
+    partial = home / f".secrets.{os.getpid()}"
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(asdict(values), file)
+    os.replace(partial, home / "secrets.json")
+
+
+def log_file(home: Path, name: str) -> Path:
+    """The log of a process, cut when it has grown large."""
+    path = home / "logs" / f"{name}.log"
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        os.replace(path, path.with_suffix(".old.log"))
+    return path
+
+
+def last_lines(path: Path, count: int = 6) -> str:
+    """The end of a log, for an error message."""
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-count:])
+    except OSError:
+        return ""

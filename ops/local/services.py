@@ -1,0 +1,231 @@
+"""Everything one machine needs, up and down: Postgres, Redis, workers, beat, Flower."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from db.engine import make_engine
+from db.migrate import upgrade
+from db.roles import ANALYST, WRITER, create_login
+from ops.local import home as homes
+from ops.local import processes, redis
+from ops.local.errors import ServiceFailed
+from ops.local.postgres import Postgres
+from ops.local.processes import Program
+from workers.settings import Settings, load_settings
+
+OWNER, WORKER, READER = "tenor_owner", "tenor_worker", "tenor_reader"
+DATABASE = "postgres"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where everything is; URLs hold passwords and are never printed."""
+
+    settings: Settings
+    database_url: str
+    owner_url: str
+    analyst_url: str
+    broker_url: str
+    flower_url: str | None
+    flower_user: str
+    flower_password: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables that worker processes and programs need."""
+        variables = {
+            f"TENOR_{name.upper()}": str(value)
+            for name, value in self.settings.model_dump(exclude_none=True).items()
+            if value != ""
+        }
+        variables |= {
+            "TENOR_DATABASE_URL": self.database_url,
+            "TENOR_BROKER_URL": self.broker_url,
+        }
+        variables.pop("TENOR_OWNER_URL", None)
+        variables.pop("TENOR_ANALYST_URL", None)
+        return variables
+
+
+def up(settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None) -> Services:
+    """Start what does not run yet; safe to call at any time and from several commands at once."""
+    settings = settings or load_settings()
+    homes.prepare(settings.home)
+    with homes.lock(settings.home):
+        secrets = homes.read_secrets(settings.home)
+        if settings.database_url is None:
+            secrets = _postgres_up(settings.home, secrets, progress)
+        if settings.broker_url is None:
+            secrets = _redis_up(settings.home, secrets, progress)
+        if port_taken(settings.home, "flower", secrets.flower_port):
+            secrets = replace(secrets, flower_port=homes.free_port())
+        homes.write_secrets(settings.home, secrets)
+        services = describe(settings, secrets)
+        _migrate(settings, secrets, services, progress)
+        if workers:
+            _workers_up(services, secrets, progress)
+    return services
+
+
+def describe(settings: Settings, secrets: homes.Secrets) -> Services:
+    """The services of a home, running or not."""
+
+    def local(login: str, password: str) -> str:
+        return f"postgresql+psycopg2://{login}:{password}@127.0.0.1:{secrets.postgres_port}/{DATABASE}"
+
+    database = settings.database_url or local(WORKER, secrets.worker_password)
+    owner = settings.owner_url or settings.database_url or local(OWNER, secrets.owner_password)
+    analyst = settings.analyst_url or settings.database_url or local(READER, secrets.reader_password)
+    return Services(
+        settings=settings,
+        database_url=database,
+        owner_url=owner,
+        analyst_url=analyst,
+        broker_url=settings.broker_url or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
+        flower_url=f"http://127.0.0.1:{secrets.flower_port}",
+        flower_user="tenor",
+        flower_password=secrets.flower_password,
+    )
+
+
+def known(settings: Settings | None = None) -> Services | None:
+    """The services of a home that has been used before, without starting anything; None when there is none."""
+    settings = settings or load_settings()
+    if (settings.home / "secrets.json").exists():
+        return describe(settings, homes.read_secrets(settings.home))
+    if settings.database_url is not None and settings.broker_url is not None:
+        homes.prepare(settings.home)
+        with homes.lock(settings.home):
+            return describe(settings, homes.read_secrets(settings.home))
+    return None
+
+
+def down(settings: Settings | None = None, *, progress: Progress = lambda _: None) -> list[str]:
+    """Stop everything that was started here; returns the names of what was stopped. Data stays."""
+    settings = settings or load_settings()
+    if not settings.home.is_dir():
+        return []
+    with homes.lock(settings.home):
+        run = settings.home / "run"
+        progress("stopping workers")
+        stopped = processes.stop(run, [*WORKERS, "beat", "flower"])
+        stopped += processes.stop(run, ["redis"])
+        if (settings.home / "postgres").exists() or os.geteuid() == 0:
+            postgres = Postgres(settings.home / "postgres", settings.home / "logs" / "postgres.log")
+            if postgres.running():
+                progress("stopping Postgres")
+                postgres.stop()
+                stopped.append("postgres")
+        return stopped
+
+
+def port_taken(home: Path, name: str, port: int) -> bool:
+    """True when something that is not ours listens on a port."""
+    return homes.port_in_use(port) and processes.running(home / "run", name) is None
+
+
+def _postgres_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Secrets:
+    postgres = Postgres(home / "postgres", home / "logs" / "postgres.log")
+    if postgres.running():
+        return replace(secrets, postgres_port=postgres.port() or secrets.postgres_port)
+    if not (postgres.data / "tenor.ready").exists():
+        progress("creating the database")
+    postgres.initialise(OWNER, secrets.owner_password)
+    if homes.port_in_use(secrets.postgres_port):
+        secrets = replace(secrets, postgres_port=homes.free_port())
+    progress("starting Postgres")
+    postgres.start(secrets.postgres_port)
+    return secrets
+
+
+def _redis_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Secrets:
+    if redis.answers(secrets.redis_port, secrets.redis_password):
+        return secrets
+    processes.stop(home / "run", ["redis"])
+    if homes.port_in_use(secrets.redis_port):
+        secrets = replace(secrets, redis_port=homes.free_port())
+    progress("starting Redis")
+    process = redis.start(home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis"))
+    processes.record(home / "run", "redis", process.pid, "")
+    return secrets
+
+
+def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, progress: Progress) -> None:
+    from db.migrate import current, head
+
+    engine = make_engine(services.owner_url)
+    try:
+        if current(engine) != head() or settings.owner_url is None and settings.database_url is None:
+            if current(engine) != head():
+                progress("creating tables and views")
+                upgrade(services.owner_url)
+            if settings.database_url is None:
+                with engine.begin() as conn:
+                    create_login(conn, WORKER, secrets.worker_password, WRITER)
+                    create_login(conn, READER, secrets.reader_password, ANALYST)
+    finally:
+        engine.dispose()
+
+
+#: Worker process → its queues and how many children it has.
+WORKERS: Mapping[str, tuple[str, int]] = {
+    "ingest": ("ingest,maintenance", 1),
+    "align": ("align", max(1, (os.cpu_count() or 2) // 2)),
+    "gpu": ("gpu", 1),
+}
+
+
+def programs(services: Services) -> list[Program]:
+    """The processes that do the work, and those that watch it."""
+    celery = [sys.executable, "-m", "celery", "-A", "workers.app"]
+    base = {k: v for k, v in os.environ.items() if not k.startswith(("TENOR_", "FLOWER_"))}
+    base |= services.environment()
+    base |= {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(services.settings.torch_threads)}
+    level = services.settings.log_level
+    run = services.settings.home / "run"
+    made = []
+    for name, (queues, concurrency) in WORKERS.items():
+        command = [*celery, "worker", "-n", f"{name}@%h", "-Q", queues, "-c", str(concurrency), "-E", "-l", level]
+        command += ["--without-gossip", "--without-mingle"]
+        made.append(Program(name, command, {**base, "TENOR_PROCESS": name}))
+    made.append(
+        Program("beat", [*celery, "beat", "-l", level, "-s", str(run / "beat-schedule"), "--pidfile="], {**base, "TENOR_PROCESS": "beat"})
+    )
+    flower_environment = {
+        **base,
+        "TENOR_PROCESS": "flower",
+        "FLOWER_BASIC_AUTH": f"{services.flower_user}:{services.flower_password}",
+        "FLOWER_ADDRESS": "127.0.0.1",
+        "FLOWER_PORT": str((services.flower_url or "").rpartition(":")[2]),
+        "FLOWER_DB": str(run / "flower.db"),
+        "FLOWER_PERSISTENT": "true",
+        "FLOWER_MAX_TASKS": "20000",
+    }
+    configuration = Path(__file__).parents[1] / "flower" / "flowerconfig.py"
+    made.append(Program("flower", [*celery, "flower", f"--conf={configuration}"], flower_environment))
+    return made
+
+
+def _workers_up(services: Services, secrets: homes.Secrets, progress: Progress) -> None:
+    home = services.settings.home
+    run = home / "run"
+    wanted = [p for p in programs(services) if processes.running(run, p.name, p.fingerprint()) is None]
+    if not wanted:
+        return
+    processes.stop(run, [p.name for p in wanted])
+    progress("starting " + ", ".join(p.name for p in wanted))
+    for program in wanted:
+        processes.launch(run, program, homes.log_file(home, program.name))
+    # A wrong setting or a missing module ends a process within moments; better said now than as silence later.
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        for program in wanted:
+            if processes.running(run, program.name) is None:
+                raise ServiceFailed(
+                    f"{program.name} ended at once: {homes.last_lines(home / 'logs' / f'{program.name}.log', 4)}"
+                )
+        time.sleep(0.1)
