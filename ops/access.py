@@ -15,10 +15,10 @@ Say = Callable[[str], None]
 
 
 class ServicesDown(TenorError):
-    """The embedded services are not running."""
+    """The embedded services have never been started."""
 
     code = "services_down"
-    hint = "Start them with `tenor up`, or set TENOR_DATABASE_URL and TENOR_BROKER_URL to use others."
+    hint = "Start with `tenor up`, or set TENOR_DATABASE_URL and TENOR_BROKER_URL to use others."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,28 @@ def start(settings: Settings, say: Say) -> Access:
     """Start whatever is not running yet (embedded servers, workers, Flower) and say so while it lasts."""
     from ops.local import up
 
-    return _of(settings, up(progress=say))
+    services = up(settings, progress=say)
+    # Modules of `workers` read their settings from the environment when they are imported.
+    os.environ.update(services.environment())
+    return _of(settings, services)
 
 
 def reach(settings: Settings, say: Say) -> Access:
-    """Services to give work to: those that the settings name, else the embedded ones, started when necessary."""
+    """Services to give work to: those that the settings name, else the embedded ones (started)."""
     if settings.database_url is not None and settings.broker_url is not None:
         return _named(settings)
     return start(settings, say)
 
 
 def look(settings: Settings) -> Access:
-    """Services to read from; starts nothing. Raises `ServicesDown` when the embedded ones are not running."""
+    """Services to read from; starts nothing. Raises `ServicesDown` where there have never been any."""
     if settings.database_url is not None:
         return _named(settings)
-    from ops.local import running
+    from ops.local import known
 
-    services = running()
+    services = known(settings)
     if services is None:
-        raise ServicesDown("Tenor's database is not running")
+        raise ServicesDown(f"there is no database in {settings.home} yet")
     return _of(settings, services)
 
 
@@ -85,8 +88,6 @@ def _named(settings: Settings) -> Access:
 
 
 def _of(settings: Settings, services: "Services") -> Access:
-    # Modules of `workers` read their settings from the environment when they are imported.
-    os.environ.update(services.environment())
     return Access(
         database_url=services.database_url,
         analyst_url=services.analyst_url,

@@ -28,7 +28,7 @@ class NothingAnalysed(jobs.JobFailed):
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """What one analysis did. `files` are recordings of the archive; `reused` of the `done` were analysed before."""
+    """What one analysis did; of the `files` that are `done`, `reused` were analysed before."""
 
     job_id: int
     profile: str
@@ -53,7 +53,7 @@ class AnalysisResult:
 
 
 def process_started() -> float:
-    """When this process was started, on the clock of `time.monotonic`; now, where the kernel does not tell."""
+    """When this process began, on the clock of `time.monotonic`; now, where the kernel does not tell."""
     now = time.monotonic()
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
@@ -74,9 +74,9 @@ def analyze(
 ) -> AnalysisResult:
     """Analyse an archive from start to end; services and workers stay up afterwards.
 
-    Progress goes to `console`. Times count from `started` (clock of `time.monotonic`; default: the process's start).
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive could not be read),
-    `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
+    Progress goes to `console`. Times count from `started` (clock of `time.monotonic`; default: when this
+    process began). Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive cannot
+    be read), `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
     """
     started = process_started() if started is None else started
     jobs.require_archive(archive)

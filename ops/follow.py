@@ -43,7 +43,7 @@ class Detached(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A job's end, and when its first scores were seen (clock of `time.monotonic`); None when it wrote none."""
+    """A job's end, and when its first scores were seen (clock of `time.monotonic`; None: it wrote none)."""
 
     status: JobStatus
     first_score_at: float | None
@@ -94,7 +94,7 @@ def follow(
                 elif now - away_since > patience_s:
                     raise DatabaseUnavailable(
                         f"the database has not answered for {clock(patience_s)}",
-                        hint=f"Job {job_id} goes on when it is back: `tenor doctor`, `tenor status {job_id} --watch`.",
+                        hint=f"Job {job_id} goes on when it is back; see `tenor doctor`.",
                     ) from exc
                 time.sleep(min(5.0, 0.5 + (now - away_since) / 4))
     except KeyboardInterrupt:
@@ -204,11 +204,11 @@ class _Watch:
 
 
 def _counters(status: JobStatus) -> tuple[object, ...]:
-    return status.state, status.ingested, status.files, status.done, status.failed, status.utterances
+    return status.state, status.listed, status.files, status.done, status.failed, status.utterances
 
 
 def nobody_works(conn: Connection, job_id: int, for_s: float) -> bool:
-    """True when work of the job has been ready for `for_s` seconds while no worker holds a live lease on anything."""
+    """True when work of the job has been ready for `for_s` seconds and no worker holds any lease."""
     return bool(
         conn.execute(
             text("""

@@ -1,4 +1,4 @@
-"""Jobs as a program sees them: enqueue, look at, retry, cancel; the `tenor` command prints what these return."""
+"""Jobs as a program sees them: enqueue, look at, retry, cancel. The command prints what these return."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,14 +48,16 @@ class JobStatus:
     created_at: datetime
     finished_at: datetime | None
     elapsed_s: float
-    #: All files of the archive have been seen, so that the totals below are final.
-    ingested: bool
+    #: The whole archive has been walked, so that the totals below are final.
+    listed: bool
     files: int
     done: int
     failed: int
     cancelled: int
     #: Of `done`: shown from an earlier job's analysis.
     reused: int
+    #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
+    warnings: int
     utterances: int
     audio_s: float
     audio_done_s: float
@@ -74,7 +76,7 @@ class JobStatus:
 
     @property
     def analysed_s(self) -> float:
-        """Audio that this job analysed itself, in seconds; the ready part of unfinished recordings counts too."""
+        """Audio that this job itself analysed, in seconds; parts of unfinished recordings count too."""
         return max(self.audio_done_s - self.audio_reused_s, self.speech_done_s)
 
 
@@ -128,40 +130,27 @@ class Backlog:
     dead: int
 
 
+#: The view has what is finished; the rest says how much of it was new, and what is ready of unfinished recordings.
 _STATUS = """
-SELECT j.id AS job_id, a.url AS archive, p.name AS profile, v.version, j.state, j.error_code, j.error, j.priority,
-       j.created_at, j.finished_at,
-       extract(epoch FROM coalesce(j.finished_at, now()) - j.created_at)::float8 AS elapsed_s,
-       j.ingested_at IS NOT NULL AS ingested,
-       greatest(f.files, CASE WHEN j.ingested_at IS NULL THEN j.files_seen ELSE 0 END) AS files,
-       f.done, f.failed, f.cancelled, f.reused,
-       greatest(f.utterances_done, f.utterances_reused + b.utterances)::int8 AS utterances,
-       f.audio_s, f.audio_done_s, f.audio_reused_s, b.speech_done_s
-  FROM jobs j
-  JOIN archives a ON a.id = j.archive_id
-  JOIN profile_versions v ON v.id = j.profile_version_id
-  JOIN profiles p ON p.id = v.profile_id
+SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error, p.priority,
+       p.created_at, p.finished_at, p.elapsed_s, p.listed,
+       CASE WHEN p.listed THEN p.files ELSE greatest(p.files, j.files_seen) END AS files,
+       p.done, p.failed, p.cancelled, p.reused, p.warnings,
+       greatest(p.utterances, old.utterances + new.utterances) AS utterances,
+       p.audio_s, p.audio_done_s, old.audio_s AS audio_reused_s, new.speech_s AS speech_done_s
+  FROM job_progress p
+  JOIN jobs j ON j.id = p.job_id
  CROSS JOIN LATERAL (
-       SELECT count(*) AS files,
-              count(*) FILTER (WHERE jr.state = 'done') AS done,
-              count(*) FILTER (WHERE jr.state = 'failed') AS failed,
-              count(*) FILTER (WHERE jr.state = 'cancelled') AS cancelled,
-              count(*) FILTER (WHERE jr.state = 'done' AND jr.reused) AS reused,
-              coalesce(sum(s.utterances) FILTER (WHERE jr.state = 'done'), 0) AS utterances_done,
-              coalesce(sum(s.utterances) FILTER (WHERE jr.state = 'done' AND jr.reused), 0) AS utterances_reused,
-              coalesce(sum(r.duration_s::float8), 0) AS audio_s,
-              coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state <> 'aligning' AND jr.state <> 'scoring'), 0)
-                  AS audio_done_s,
-              coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state = 'done' AND jr.reused), 0) AS audio_reused_s
+       SELECT coalesce(sum(r.duration_s::float8), 0) AS audio_s, coalesce(sum(s.utterances), 0) AS utterances
          FROM job_recordings jr
          LEFT JOIN recordings r ON r.id = jr.recording_id
          LEFT JOIN recording_scores s
                 ON s.alignment_id = jr.alignment_id AND s.profile_version_id = jr.profile_version_id
-        WHERE jr.job_id = j.id) f
+        WHERE jr.job_id = j.id AND jr.state = 'done' AND jr.reused) old
  CROSS JOIN LATERAL (
-       SELECT coalesce(sum(utterances), 0) AS utterances, coalesce(sum(seconds::float8), 0) AS speech_done_s
+       SELECT coalesce(sum(seconds::float8), 0) AS speech_s, coalesce(sum(utterances), 0) AS utterances
          FROM batches
-        WHERE job_id = j.id AND finished_at IS NOT NULL) b
+        WHERE job_id = j.id AND finished_at IS NOT NULL) new
 """
 
 _FAILURES = text("""
@@ -184,7 +173,7 @@ SELECT id AS stage_id, stage, attempt AS attempts, coalesce(error_code, 'unknown
 
 
 def _status(row: Row[tuple[object, ...]]) -> JobStatus:
-    return JobStatus(**dict(row._mapping))  # type: ignore[arg-type]
+    return JobStatus(**row._mapping)
 
 
 def status(conn: Connection, job_id: int) -> JobStatus:
@@ -289,7 +278,7 @@ def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOpti
 
 
 def retry(engine: Engine, job_id: int) -> int:
-    """Make what failed for no named reason ready again; returns how many pieces of work. Raises `NotFound`."""
+    """Make what failed for no named reason ready again; returns how many pieces. Raises `NotFound`."""
     from workers.enqueue import retry_job
 
     return retry_job(engine, job_id)

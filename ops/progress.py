@@ -41,7 +41,7 @@ class Pace:
     def left_s(self, status: JobStatus) -> float | None:
         """None while the archive is still being listed, or until something was analysed."""
         speed = self.audio_per_s()
-        if speed is None or not status.ingested:
+        if speed is None or not status.listed:
             return None
         return max(0.0, status.audio_s - status.audio_reused_s - status.analysed_s) / speed
 
@@ -95,7 +95,7 @@ class Terminal(Quiet):
 
     def update(self, status: JobStatus, pace: Pace) -> None:
         """Redraw the bar and its figures."""
-        bar = Text(_bar(status), style="cyan") if status.ingested else Text("listing files", style="cyan")
+        bar = Text(_bar(status), style="cyan") if status.listed else Text("listing files", style="cyan")
         self._live.update(Text.assemble(bar, " ", describe(status, pace)))
 
 
@@ -125,7 +125,7 @@ def clock(seconds: float) -> str:
 
 def describe(status: JobStatus, pace: Pace) -> str:
     """The counters of a job in one line."""
-    of = f"{status.files:,}" if status.ingested else f"{status.files:,}+"
+    of = f"{status.files:,}" if status.listed else f"{status.files:,}+"
     parts = [f"job {status.job_id}: {status.done:,}/{of} recordings"]
     if status.failed:
         parts.append(f"{status.failed:,} failed")

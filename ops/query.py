@@ -21,7 +21,8 @@ FETCH = 2000
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*.*?\*/ )
-    | (?P<quoted> [eE]'(?:\\.|''|[^'\\])*' | '(?:''|[^'])*' | "(?:""|[^"])*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+    | (?P<quoted> [eE]'(?:\\.|''|[^'\\])*' | '(?:''|[^'])*' | "(?:""|[^"])*"
+                | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
     | (?P<end> ; )
     | (?P<other> [eE](?!') | [^-/eE'"$;]+ | . )
     """,
@@ -36,7 +37,10 @@ class QueryFailed(TenorError):
     """Postgres refused a statement."""
 
     code = "query_failed"
-    hint = "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, emotion_timeline."
+    hint = (
+        "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, "
+        "emotion_timeline, job_progress, stage_backlog."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def statements(sql: str) -> list[str]:
 def run_sql(url: str, sql: str) -> Iterator[Result]:
     """Run one statement in a read-only transaction that is rolled back at the end.
 
-    Raises `QueryFailed` for a statement that Postgres refuses, also while the rows are read, and `DatabaseUnavailable`.
+    Raises `QueryFailed` for a statement that Postgres refuses, also while the rows are read, and
+    `DatabaseUnavailable`.
     """
     given = statements(sql)
     if len(given) != 1:
@@ -130,7 +135,7 @@ def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
 
 
 def _place(sql: str, position: str | None) -> str:
-    """Line and column of an error. Postgres counts from 1 and includes the cursor declaration put before the text."""
+    """Line and column of an error; Postgres counts from 1, and the cursor declaration before the text."""
     if position is None:
         return ""
     declared = 'DECLARE "tenor_sql" CURSOR WITHOUT HOLD FOR '

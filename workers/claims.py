@@ -5,6 +5,7 @@ holds its lease, the attempt number is the fence, and the commit of a stage's re
 transaction: of two workers on the same stage exactly one can commit.
 """
 
+import json
 import logging
 import threading
 import traceback
@@ -18,6 +19,8 @@ from sqlalchemy import Connection, Engine, text
 from db.errors import LeaseLost
 from ml.errors import TenorError
 from workers import context
+from workers.errors import ArtifactBroken
+from workers.outcomes import bury, restart_batch
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +58,6 @@ _EVENT = text("""
 
 def record(conn: Connection, claim: Claim, kind: str, **detail: str | int | None) -> None:
     """Write one transition into the log."""
-    import json
-
     detail = {"stage": claim.stage, "attempt": claim.attempt, "owner": claim.owner, **detail}
     conn.execute(
         _EVENT,
@@ -231,7 +232,7 @@ def fail(engine: Engine, claim: Claim, exc: BaseException, *, max_attempts: int)
             return None
         record(conn, claim, f"stage.{state}", error=code)
         if dead:
-            from workers.outcomes import bury
-
             bury(conn, [claim.stage_id])
+        elif isinstance(exc, ArtifactBroken) and claim.batch_id is not None:
+            restart_batch(conn, claim.batch_id)
         return str(state)

@@ -13,7 +13,7 @@ from ml.alignment.drafts import Draft, from_plain_text, from_timed_turns, from_v
 from ml.alignment.registry import find_aligner
 from ml.alignment.types import Alignment, Speaker, Utterance
 from ml.audio import vad
-from ml.audio.decode import SAMPLE_RATE, choose_channels, decode
+from ml.audio.decode import SAMPLE_RATE, channel_samples, choose_channels, decode
 from ml.audio.errors import AudioSilent
 from ml.transcripts import Transcript, TranscriptUnreadable, read_transcript
 
@@ -52,7 +52,8 @@ def align_recording(audio: Path, transcript: Path | None, options: AlignOptions)
     aligner = find_aligner(options.aligner)
     decoded = decode(audio)
     duration_s = decoded.shape[1] / SAMPLE_RATE
-    channels = choose_channels(decoded, options.channels)
+    chosen = choose_channels(decoded, options.channels)
+    channels = decoded[list(chosen)] if chosen else channel_samples(decoded, None)[None]
     quality: dict[str, object] = {}
     text, note = _read(transcript, quality)
     drafts: list[Draft] | None = None
@@ -66,7 +67,7 @@ def align_recording(audio: Path, transcript: Path | None, options: AlignOptions)
     if not drafts:
         raise AudioSilent("no speech was found in the recording")
     drafts.sort(key=lambda draft: (draft.start_s, draft.channel or 0, draft.end_s))
-    named, utterances = _assign_speakers(channels, drafts)
+    named, utterances = _assign_speakers(channels, drafts, chosen)
     return Alignment(
         duration_s=duration_s,
         aligner=aligner.name,
@@ -97,15 +98,16 @@ def waveform(channels: NDArray[np.float32], draft: Draft) -> NDArray[np.float32]
 
 
 def _assign_speakers(
-    channels: NDArray[np.float32], drafts: Sequence[Draft]
+    channels: NDArray[np.float32], drafts: Sequence[Draft], chosen: tuple[int, ...]
 ) -> tuple[dict[str, Speaker], list[Utterance]]:
     embeddings = speakers.embed_utterances([waveform(channels, draft) for draft in drafts])
     split = len(channels) > 1
+    original = [chosen[draft.channel or 0] if chosen else None for draft in drafts]
     labels: list[str] = [draft.speaker or "" for draft in drafts]
     unnamed = [i for i, draft in enumerate(drafts) if draft.speaker is None]
     if split:
         for i in unnamed:
-            labels[i] = f"speaker {(drafts[i].channel or 0) + 1}"
+            labels[i] = f"speaker {(original[i] or 0) + 1}"
     else:
         for i, voice in zip(unnamed, speakers.cluster([embeddings[i] for i in unnamed]), strict=True):
             labels[i] = f"speaker {voice + 1}"
@@ -116,7 +118,7 @@ def _assign_speakers(
             label=label,
             named=drafts[own[0]].speaker is not None,
             embedding=speakers.speaker_vector([embeddings[i] for i in own]),
-            channel=drafts[own[0]].channel if split else None,
+            channel=original[own[0]],
         )
     utterances = [
         Utterance(
@@ -124,12 +126,12 @@ def _assign_speakers(
             speaker=label,
             start_s=draft.start_s,
             end_s=draft.end_s,
-            channel=draft.channel if split else None,
+            channel=channel,
             text=draft.text,
             words=draft.words,
             phones=draft.phones,
             quality=draft.quality,
         )
-        for draft, label in zip(drafts, labels, strict=True)
+        for draft, label, channel in zip(drafts, labels, original, strict=True)
     ]
     return found, utterances

@@ -73,31 +73,36 @@ def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDAr
     `AudioSilent` when no channel of the whole recording holds a signal.
     """
     blocks: list[NDArray[np.float32]] = []
+    first, last = round(start_s * SAMPLE_RATE), None if end_s is None else round(end_s * SAMPLE_RATE)
+    passed = 0
     with _open(path) as container:
-        for block in _blocks(container, end_s):
-            blocks.append(block)
-    if not blocks:
+        for block in _blocks(container, last):
+            # Blocks before the start are dropped as they come, so that a late part of a long recording stays small.
+            if passed + block.shape[1] > first:
+                blocks.append(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
+            passed += block.shape[1]
+    if not passed:
         raise AudioEmpty("the file holds no samples")
+    if passed < MIN_DURATION_S * SAMPLE_RATE:
+        raise AudioTooShort(f"the recording lasts {passed / SAMPLE_RATE:.3f} s")
+    if not blocks:
+        raise AudioEmpty("the recording ends before the part that was asked for")
     samples = np.concatenate(blocks, axis=1)
     bad = ~np.isfinite(samples)
     if bad.any():
         if bad.mean() > 0.01:
             raise AudioUnreadable(f"{bad.mean():.0%} of the samples are not numbers")
         samples[bad] = 0.0
-    if samples.shape[1] < MIN_DURATION_S * SAMPLE_RATE:
-        raise AudioTooShort(f"the recording lasts {samples.shape[1] / SAMPLE_RATE:.3f} s")
-    if float(np.abs(samples).max()) < SILENT_PEAK:
+    if first == 0 and last is None and float(np.abs(samples).max()) < SILENT_PEAK:
         raise AudioSilent("the recording is silent in every channel")
-    stop = None if end_s is None else round(end_s * SAMPLE_RATE)
-    return samples[:, round(start_s * SAMPLE_RATE) : stop]
+    return samples
 
 
-def _blocks(container: Any, end_s: float | None) -> Iterator[NDArray[np.float32]]:
+def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]:
     stream = container.streams.audio[0]
     channels = stream.codec_context.channels
     layout = stream.codec_context.layout.name
     resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
-    wanted = None if end_s is None else round(end_s * SAMPLE_RATE)
     done, errors = 0, 0
     packets = container.demux(stream)
     while wanted is None or done < wanted:
@@ -126,19 +131,23 @@ def _blocks(container: Any, end_s: float | None) -> Iterator[NDArray[np.float32]
             yield out.to_ndarray().reshape(channels, -1)
 
 
-def choose_channels(
-    samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]
-) -> NDArray[np.float32]:
-    """Channels [k, n] to analyse of [channels, n]: "mix" gives one, "split" each with a signal.
+def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]) -> tuple[int, ...]:
+    """Which channels of [channels, n] to analyse, each as a voice of its own; () means the mix of all.
 
-    "auto" splits two channels that carry different voices (uncorrelated and live), and mixes everything else.
+    "split" takes each channel with a signal. "auto" splits two channels that carry different voices (live and
+    uncorrelated), takes the live one of a recording whose other channels are silent, and mixes everything else.
     """
-    live = samples[np.abs(samples).max(axis=1) >= SILENT_PEAK]
-    if mode == "mix" or len(live) < 2:
-        return live.mean(axis=0, keepdims=True) if len(live) else samples[:1]
-    if mode == "auto" and (len(live) != 2 or _correlation(live) > 0.5):
-        return live.mean(axis=0, keepdims=True)
-    return live
+    live = tuple(int(i) for i in np.flatnonzero(np.abs(samples).max(axis=1) >= SILENT_PEAK))
+    if mode == "mix" or len(samples) == 1:
+        return ()
+    if mode == "split" or len(live) == 1:
+        return live
+    return live if len(live) == 2 and _correlation(samples[list(live)]) <= 0.5 else ()
+
+
+def channel_samples(samples: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
+    """One channel [n] of [channels, n], or the mix of all for None."""
+    return samples.mean(axis=0) if channel is None else samples[channel]
 
 
 def _correlation(pair: NDArray[np.float32]) -> float:

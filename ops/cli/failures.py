@@ -25,7 +25,7 @@ class Problem:
 
 
 def explain(exc: Exception) -> Problem:
-    """What to tell about an error; one that has no name leaves its traceback in a file under TENOR_HOME/logs."""
+    """What to tell about an error; one without a name leaves its traceback under TENOR_HOME/logs."""
     named = _named(exc) or _of_database(exc) or _of_system(exc)
     if os.environ.get("TENOR_LOG_LEVEL", "").upper() == "DEBUG":
         traceback.print_exception(exc, file=sys.stderr)
@@ -53,13 +53,9 @@ def _of_database(exc: Exception) -> Problem | None:
     if not module.startswith(("sqlalchemy.", "psycopg2")) and state is None:
         return None
     if state == "53100":
-        return Problem(
-            "database_full", "the database has no space left on its disk", "Free space, then run it again."
-        )
+        return Problem("database_full", "the database's disk is full", "Free space, then run it again.")
     if state in {"42P01", "42703", "3F000"}:
-        return Problem(
-            "schema_outdated", "the database does not have the tables of this version", "Run `tenor up`."
-        )
+        return Problem("schema_outdated", "the database is not of this version of Tenor", "Run `tenor up`.")
     if state == "42501":
         return Problem("not_allowed", "this database login may not do that", "Check TENOR_DATABASE_URL.")
     if type(exc).__name__ in {"OperationalError", "InterfaceError"}:
@@ -77,13 +73,9 @@ def _of_system(exc: Exception) -> Problem | None:
     where = f": {exc.filename}" if exc.filename is not None else ""
     reason = f"{exc.strerror or type(exc).__name__}{where}"
     if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Problem(
-            "disk_full", reason, "Free space and run the command again; it continues where it was."
-        )
+        return Problem("disk_full", reason, "Free space and run the command again; it continues.")
     if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return Problem(
-            "not_permitted", reason, "Check the owner of that path, or set TENOR_HOME to one you may write."
-        )
+        return Problem("not_permitted", reason, "Check that path's owner, or set TENOR_HOME to another.")
     return Problem("system_error", reason, "")
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -28,7 +29,7 @@ def visible(text: str) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """A database value as JSON holds it: numbers as numbers, times in ISO 8601, not-a-number as null."""
+    """A database value or a dataclass as JSON holds it: times in ISO 8601, not-a-number as null."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -37,6 +38,8 @@ def as_json(value: Any) -> Any:
         if not value.is_finite():
             return None
         return int(value) if value == value.to_integral_value() else float(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return as_json(asdict(value))
     if isinstance(value, dict):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -19,7 +19,8 @@ SHOWN = "licences-shown.json"
 
 def announce(profile: "Profile", home: Path, console: Console) -> None:
     """Print the licence notices of a profile's bundles that this TENOR_HOME has not shown yet."""
-    notices = {hashlib.sha256(str(notice).encode()).hexdigest(): str(notice) for notice in profile.licences()}
+    lines = [f"Model {it.bundle}, licence {it.licence}: {it.notice}" for it in profile.licences()]
+    notices = {hashlib.sha256(line.encode()).hexdigest(): line for line in lines}
     record = home / SHOWN
     try:
         shown = set(json.loads(record.read_text()))

@@ -1,11 +1,10 @@
-"""The `tenor` command: what can be typed. Each command's work is a function elsewhere that a program can call.
+"""The `tenor` command: what can be typed. The work is in functions elsewhere that a program can call.
 
 Nothing heavy is imported here, so that `tenor --help` is instant; command bodies import what they need.
 """
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,22 +18,6 @@ app = typer.Typer(
 )
 
 
-class Channels(StrEnum):
-    """What becomes of a recording with several channels."""
-
-    auto = "auto"
-    split = "split"
-    mix = "mix"
-
-
-class Format(StrEnum):
-    """How rows are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
 Archive = Annotated[Path, typer.Argument(metavar="PATH", help="Folder of recordings, or one recording.")]
 Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
 AnyJob = Annotated[
@@ -42,14 +25,14 @@ AnyJob = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Watch = Annotated[
-    bool, typer.Option("--watch", "-w", help="Follow until the job ended; Ctrl-C leaves it running.")
+    bool, typer.Option("--watch", "-w", help="Follow until it ended; Ctrl-C leaves it running.")
 ]
 Profile = Annotated[
     str | None,
     typer.Option(help="Models to use: a bundled profile's name or a TOML file.", show_default="mini"),
 ]
 ChannelsOption = Annotated[
-    Channels | None,
+    Literal["auto", "split", "mix"] | None,
     typer.Option(help="split: each channel is a speaker; mix: one channel; auto: look.", show_default="auto"),
 ]
 Language = Annotated[str | None, typer.Option(help="Language of the recordings, e.g. en.", show_default="en")]
@@ -70,7 +53,7 @@ def analyze(
     language: Language = None,
     aligner: Aligner = None,
     keep_text: KeepText = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 3 when some recordings failed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")] = False,
     json: Json = False,
 ) -> None:
     """Analyse a folder of recordings on this machine: services, workers, progress, summary.
@@ -134,7 +117,7 @@ def errors(
     limit: Annotated[int, typer.Option(min=0, help="So many at most; 0: all.")] = 100,
     json: Json = False,
 ) -> None:
-    """List the recordings of a job that failed and why, and work that was given up; without JOB, of the newest."""
+    """List the recordings of a job (the newest one) that failed and why, and work that was given up."""
     from ops.cli.session import session
 
     with session(json) as current:
@@ -168,19 +151,21 @@ def cancel(job: Job, json: Json = False) -> None:
 @app.command()
 def sql(
     query: Annotated[
-        str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads standard input.")
+        str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads it from stdin.")
     ],
-    format: Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")] = Format.table,
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print rows.")
+    ] = "table",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Ask the database, read-only; rows are printed while they arrive, however many there are."""
     from ops.cli.session import session
 
-    chosen = Format.json if json else format
-    with session(chosen is Format.json) as current:
+    form = "json" if json else format
+    with session(form == "json") as current:
         from ops.cli.reading import sql as run
 
-        run(current, query, chosen.value)
+        run(current, query, form)
 
 
 @app.command()
@@ -230,8 +215,4 @@ def version(json: Json = False) -> None:
 
 def _options(**given: str | int | bool | None) -> dict[str, object]:
     """Options that were typed; the others keep the defaults of `JobOptions`."""
-    return {
-        name: str(value) if isinstance(value, StrEnum) else value
-        for name, value in given.items()
-        if value is not None
-    }
+    return {name: value for name, value in given.items() if value is not None}

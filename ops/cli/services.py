@@ -25,6 +25,29 @@ def up(session: Session) -> None:
         tables.services(reached, session)
 
 
+def down(session: Session) -> None:
+    """Stop what was started here."""
+    from ops.local import down as stop
+
+    stopped = stop(load_settings(), progress=session.say)
+    if session.json_output:
+        session.document({"stopped": stopped})
+    else:
+        session.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def doctor(session: Session) -> bool:
+    """Show every check; True when all are fine."""
+    from ops.local import doctor as look
+
+    checks = look()
+    if session.json_output:
+        session.document({"ok": all(check.ok for check in checks), "checks": checks})
+    else:
+        tables.checks(checks, session)
+    return all(check.ok for check in checks)
+
+
 def version(session: Session) -> None:
     """Tenor's version and those of the packages that compute."""
     versions = {"tenor": _version("tenor"), "python": platform.python_version()}

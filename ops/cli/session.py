@@ -1,17 +1,16 @@
-"""What every command shares: where output goes, what Ctrl-C does, and how an error becomes a sentence and a code.
+"""What every command shares: where output goes, what Ctrl-C does, how an error becomes a sentence and a code.
 
-Standard output holds results only, with `--json` exactly one document; everything else goes to standard error.
+Standard output holds results only, with `--json` exactly one document; all else goes to standard error.
 Exit codes: 0 fine, 1 a named error, 2 wrong usage, 3 recordings failed under `--strict`, 130 interrupted.
 """
 
-import errno
 import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from types import FrameType
 from typing import Any, TextIO
 
@@ -53,12 +52,6 @@ class Session:
         """The command's one JSON document; dataclasses become objects, times ISO 8601."""
         from ops.cli.formats import as_json
 
-        if is_dataclass(value) and not isinstance(value, type):
-            value = asdict(value)
-        elif isinstance(value, list):
-            value = [
-                asdict(item) if is_dataclass(item) and not isinstance(item, type) else item for item in value
-            ]
         self.stdout.write(json.dumps(as_json(value), ensure_ascii=False, indent=2) + "\n")
 
     def failed(self, problem: failures.Problem) -> None:
@@ -108,7 +101,7 @@ def _interrupted(current: Session, exc: KeyboardInterrupt) -> None:
 
 
 def _interruptible_once() -> None:
-    """The first Ctrl-C raises KeyboardInterrupt, which takes its leave; a second one ends the process at once."""
+    """The first Ctrl-C raises KeyboardInterrupt, to take one's leave; the second ends the process at once."""
 
     def second(number: int, frame: FrameType | None) -> None:
         os._exit(INTERRUPTED)
@@ -127,6 +120,5 @@ def _discard_output() -> None:
     """Let the interpreter's last flush of standard output go nowhere instead of failing."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as exc:
-        if exc.errno != errno.EBADF:
-            raise
+    except (OSError, ValueError):
+        return  # Standard output is no file: nothing will be flushed into it.

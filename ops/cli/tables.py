@@ -2,8 +2,10 @@
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +15,9 @@ from ops.cli.formats import visible
 from ops.cli.session import Session
 from ops.jobs import Backlog, JobErrors, JobStatus, RecordingError
 from ops.progress import clock
+
+if TYPE_CHECKING:
+    from ops.local import Check
 
 #: Errors that `analyze` shows; `tenor errors` has the rest.
 FIRST_ERRORS = 10
@@ -63,6 +68,14 @@ def services(access: Access, session: Session) -> None:
         session.print(f"Flower: {access.flower_url}{login}")
 
 
+def checks(found: Sequence["Check"], session: Session) -> None:
+    """What `tenor doctor` found; hints only where something is wrong."""
+    for check in found:
+        session.print(f"{'ok   ' if check.ok else 'WRONG'}  {check.name:<10}{visible(check.detail)}")
+        if not check.ok and check.hint:
+            session.print(f"{'':<17}{check.hint}")
+
+
 def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
     """One job and what is left of its stages."""
     rows = [
@@ -70,7 +83,7 @@ def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
         ("archive", visible(status.archive)),
         ("profile", f"{status.profile} version {status.version}"),
         ("state", status.state),
-        ("recordings", f"{status.files:,}" + ("" if status.ingested or status.ended else " so far")),
+        ("recordings", f"{status.files:,}" + ("" if status.listed or status.ended else " so far")),
         ("analysed", f"{status.done:,}" + (f" ({status.reused:,} of them before)" if status.reused else "")),
         ("failed", f"{status.failed:,}"),
         ("open", f"{status.open:,}"),
@@ -145,9 +158,8 @@ def _files(errors: Sequence[RecordingError], session: Session) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(
-            column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
-        )
+        side: JustifyMethod = "right" if column.startswith(">") else "left"
+        table.add_column(column.lstrip(">"), justify=side, overflow="fold")
     return table
 
 

@@ -1,0 +1,1 @@
+"""Running a profile: extract, speech scores, text scores, fusion."""

@@ -1,0 +1,127 @@
+"""What a job's progress looks like."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from ops.analyze import process_started
+from ops.jobs import JobStatus
+from ops.progress import Lines, Pace, clock, describe, display
+
+STATUS = JobStatus(
+    job_id=17,
+    archive="/calls",
+    profile="mini",
+    version=1,
+    state="running",
+    error_code=None,
+    error=None,
+    priority=0,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    finished_at=None,
+    elapsed_s=30.0,
+    listed=True,
+    files=10,
+    done=4,
+    failed=1,
+    cancelled=0,
+    reused=2,
+    warnings=0,
+    utterances=1234,
+    audio_s=1000.0,
+    audio_done_s=400.0,
+    audio_reused_s=200.0,
+    speech_done_s=150.0,
+)
+
+
+def test_speed_counts_audio_of_this_job_and_not_what_was_reused() -> None:
+    pace = Pace()
+
+    pace.add(0.0, replace(STATUS, audio_done_s=200.0, speech_done_s=0.0).analysed_s)
+    pace.add(10.0, STATUS.analysed_s)
+
+    assert pace.audio_per_s() == 20.0
+    assert pace.left_s(STATUS) == (1000 - 200 - 200) / 20
+
+
+def test_the_ready_part_of_a_long_recording_counts_before_it_is_finished() -> None:
+    alone = replace(
+        STATUS, files=1, done=0, reused=0, audio_done_s=0.0, audio_reused_s=0.0, speech_done_s=600.0
+    )
+
+    assert alone.analysed_s == 600.0
+
+
+def test_speed_forgets_the_distant_past() -> None:
+    pace = Pace(window_s=10.0)
+
+    for second in range(0, 101, 5):
+        pace.add(float(second), 0.0 if second < 90 else (second - 90) * 4.0)
+
+    assert pace.audio_per_s() == 4.0
+
+
+def test_there_is_no_speed_before_the_first_result_and_no_eta_before_the_archive_is_listed() -> None:
+    pace = Pace()
+    pace.add(0.0, 0.0)
+    pace.add(5.0, 0.0)
+    assert pace.audio_per_s() is None
+
+    pace.add(10.0, 50.0)
+    assert pace.audio_per_s() == 5.0
+    assert pace.left_s(replace(STATUS, listed=False)) is None
+
+
+def test_a_line_names_every_counter_that_is_not_zero() -> None:
+    pace = Pace()
+    pace.add(0.0, 0.0)
+    pace.add(10.0, 200.0)
+
+    line = describe(STATUS, pace)
+
+    assert line == (
+        "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, 20.0 s of audio per s, "
+        "ETA 0:30, 0:30 elapsed"
+    )
+    assert "failed" not in describe(replace(STATUS, failed=0), pace)
+    assert "4/10+ recordings" in describe(replace(STATUS, listed=False), pace)
+
+
+def test_a_log_gets_plain_lines_and_no_more_than_one_in_an_interval_but_always_the_last() -> None:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, force_terminal=False, width=40), every_s=3600.0)
+
+    for done in range(5):
+        lines.update(replace(STATUS, done=done), Pace())
+    lines.update(replace(STATUS, state="done", done=9), Pace())
+
+    shown = out.getvalue().splitlines()
+    assert len(shown) == 2, "the first, and the end; not folded at the console's width"
+    assert shown[-1].endswith("done")
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_terminal_shows_the_line_in_place() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=200)
+
+    with display(console) as show:
+        show.update(STATUS, Pace())
+        show.say("The database does not answer [really]")
+
+    assert "\x1b[" in out.getvalue()
+    assert "4/10 recordings" in out.getvalue()
+    assert "[really]" in out.getvalue(), "brackets of paths are no markup"
+
+
+def test_durations_read_as_clocks() -> None:
+    assert [clock(0.4), clock(59.6), clock(61), clock(3601)] == ["0:00", "1:00", "1:01", "1:00:01"]
+
+
+def test_the_start_of_the_process_lies_before_its_first_import() -> None:
+    import time
+
+    assert 0.0 < time.monotonic() - process_started() < 3600.0

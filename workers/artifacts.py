@@ -1,0 +1,80 @@
+"""Objects that one stage writes for the next: safetensors under an fsspec URL, whole or absent, hash-checked."""
+
+import errno
+import hashlib
+import logging
+import os
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from workers.errors import ArtifactBroken, DiskFull
+
+logger = logging.getLogger(__name__)
+
+Tensors = dict[str, NDArray[np.generic]]
+#: (url, sha256, bytes) as the stage's row keeps it.
+Stored = tuple[str, str, int]
+
+
+def write(url: str, tensors: Tensors) -> Stored:
+    """Store tensors; a crash leaves at most a temporary object. Raises `DiskFull`."""
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    filesystem, path = fsspec.core.url_to_fs(url)
+    partial = f"{path}.part-{os.getpid()}"
+    try:
+        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+        with filesystem.open(partial, "wb") as file:
+            file.write(content)
+        filesystem.mv(partial, path)
+    except OSError as exc:
+        _remove(filesystem, partial)
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull("the artifact store has no space left") from exc
+        raise
+    return url, hashlib.sha256(content).hexdigest(), len(content)
+
+
+def read(stored: Stored) -> Tensors:
+    """Load what `write` stored; raises `ArtifactBroken` when it is gone or not the same."""
+    url, sha256, _ = stored
+    try:
+        with fsspec.open(url, "rb") as file:
+            content = file.read()
+    except FileNotFoundError as exc:
+        raise ArtifactBroken("an object between two stages is missing") from exc
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactBroken("an object between two stages was changed")
+    try:
+        return dict(load(content))
+    except SafetensorError as exc:
+        raise ArtifactBroken("an object between two stages cannot be parsed") from exc
+
+
+def remove_batch(root: str, batch_id: int) -> None:
+    """Delete a finished batch's objects; what cannot be deleted now is only wasted space."""
+    filesystem, path = fsspec.core.url_to_fs(f"{root}/batches/{batch_id}")
+    try:
+        filesystem.rm(path, recursive=True)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        logger.warning("the objects of batch %d could not be deleted", batch_id, exc_info=True)
+
+
+def _remove(filesystem: Any, path: str) -> None:
+    try:
+        filesystem.rm(path)
+    except OSError:
+        pass
+
+
+def batch_url(root: str, batch_id: int, stage: str, attempt: int) -> str:
+    """Where a stage's object goes; the attempt keeps a late loser from overwriting the winner's."""
+    return f"{root}/batches/{batch_id}/{stage}-{attempt}.safetensors"
+
+

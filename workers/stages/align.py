@@ -1,0 +1,269 @@
+"""align: recordings of a group → utterances, speakers, words and phones; cuts the utterances into batches."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery import Task
+from sqlalchemy import Connection, text
+
+from db.scores import write_utterances
+from ml.errors import RecordingError
+from workers import context, dispatch
+from workers.app import app
+from workers.claims import Claim
+from workers.errors import RecordingChanged
+from workers.stages.runner import Outcome, run
+from workers.units import Aligned, add_batches
+
+if TYPE_CHECKING:
+    from ml.alignment.types import Alignment
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A recording of the group and where to read it."""
+
+    alignment_id: int
+    recording_id: int
+    sha256: str
+    options: dict[str, Any]
+    audio: Path
+    transcript: Path | None
+    size_bytes: int
+    mtime_ns: int
+
+
+@app.task(bind=True, name="align.group")
+def align_group(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
+    """Align the recordings of one group."""
+    return run(self, stage_id, _work)
+
+
+def _work(claim: Claim) -> Outcome:
+    started = time.monotonic()
+    assert claim.group_id is not None
+    members = _members(claim.group_id)
+    results: list[tuple[Member, Alignment | RecordingError | RecordingChanged]] = []
+    for member in members:
+        try:
+            results.append((member, _align(member)))
+        except (RecordingError, RecordingChanged) as exc:
+            results.append((member, exc))
+    failed = sum(isinstance(result, Exception) for _, result in results)
+    audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
+    spent = time.monotonic() - started
+    summary = f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
+    return Outcome(summary, lambda conn: _commit(conn, claim, results))
+
+
+def _members(group_id: int) -> list[Member]:
+    with context.engine().connect() as conn:
+        rows = conn.execute(
+            text("""
+                SELECT a.id, a.recording_id, r.sha256, a.options, v.url, f.path, f.transcript_path,
+                       f.size_bytes, f.mtime_ns
+                  FROM group_members m
+                  JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending'
+                  JOIN recordings r ON r.id = a.recording_id
+                  JOIN archive_files f ON f.id = a.source_file_id
+                  JOIN archives v ON v.id = f.archive_id
+                 WHERE m.group_id = :group ORDER BY m.position
+            """),
+            {"group": group_id},
+        ).all()
+    return [
+        Member(
+            row.id,
+            row.recording_id,
+            row.sha256,
+            row.options,
+            Path(row.url) / row.path,
+            Path(row.url) / row.transcript_path if row.transcript_path else None,
+            row.size_bytes,
+            row.mtime_ns,
+        )
+        for row in rows
+    ]
+
+
+def _align(member: Member) -> "Alignment":
+    from ml.alignment.align import AlignOptions, align_recording
+
+    _check_unchanged(member)
+    options = {k: member.options[k] for k in ("channels", "aligner", "language", "max_utterance_s")}
+    return align_recording(member.audio, member.transcript, AlignOptions(**options))
+
+
+def _check_unchanged(member: Member) -> None:
+    """The file must hold what was enqueued, or one recording's name would carry another's emotions."""
+    try:
+        status = os.stat(member.audio)
+        if (status.st_size, status.st_mtime_ns) == (member.size_bytes, member.mtime_ns):
+            return
+        with member.audio.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == member.sha256
+    except OSError:
+        return  # Decoding names this better.
+    if not same:
+        raise RecordingChanged("the file was replaced after it was enqueued")
+
+
+def _commit(
+    conn: Connection, claim: Claim, results: "Sequence[tuple[Member, Alignment | RecordingError | RecordingChanged]]"
+) -> Sequence[int]:
+    ids = sorted(member.alignment_id for member, _ in results)
+    # In order, so that two groups that share an alignment wait for each other instead of deadlocking.
+    pending = {
+        row.id
+        for row in conn.execute(
+            text("SELECT id FROM alignments WHERE id = ANY(:ids) AND state = 'pending' ORDER BY id FOR UPDATE"),
+            {"ids": ids},
+        )
+    }
+    aligned: list[Aligned] = []
+    for member, result in results:
+        if member.alignment_id not in pending:
+            continue
+        if isinstance(result, Exception):
+            _fail(conn, member.alignment_id, result.code, f"{result}. {result.hint}")
+        else:
+            _store(conn, member, result)
+            aligned.append(Aligned(member.alignment_id, [u.end_s - u.start_s for u in result.utterances]))
+    schedule(conn, claim, aligned)
+    return dispatch.admit(conn, context.settings().open_batches)
+
+
+def _fail(conn: Connection, alignment_id: int, code: str, sentence: str) -> None:
+    values = {"id": alignment_id, "code": code, "error": sentence}
+    conn.execute(
+        text("""
+            UPDATE alignments SET state = 'failed', error_code = :code, error = :error, finished_at = now()
+             WHERE id = :id
+        """),
+        values,
+    )
+    conn.execute(
+        text("""
+            UPDATE job_recordings SET state = 'failed', error_code = :code, error = :error
+             WHERE alignment_id = :id AND state = 'aligning'
+        """),
+        values,
+    )
+
+
+def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
+    keep_text = member.options.get("keep_text", True)
+    speaker_ids: dict[str, int] = {}
+    for label in sorted(alignment.speakers):
+        speaker = alignment.speakers[label]
+        # DO UPDATE instead of DO NOTHING, so that the id comes back when the speaker is known already.
+        speaker_ids[label] = conn.execute(
+            text("""
+                INSERT INTO speakers (name, recording_id) VALUES (:name, :recording)
+                ON CONFLICT (name, recording_id) DO UPDATE SET name = excluded.name RETURNING id
+            """),
+            {"name": label, "recording": None if speaker.named else member.recording_id},
+        ).scalar_one()
+        conn.execute(
+            text("""
+                INSERT INTO alignment_speakers (alignment_id, speaker_id, channel, embedding)
+                VALUES (:alignment, :speaker, :channel, :embedding)
+            """),
+            {
+                "alignment": member.alignment_id,
+                "speaker": speaker_ids[label],
+                "channel": speaker.channel,
+                "embedding": [float(value) for value in speaker.embedding],
+            },
+        )
+    write_utterances(
+        conn,
+        (
+            (
+                member.alignment_id,
+                u.number,
+                speaker_ids[u.speaker],
+                u.channel,
+                round(u.start_s, 3),
+                round(u.end_s, 3),
+                # Kept until the text model has read it, see the fuse stage.
+                u.text,
+                u.language,
+                [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words] if u.words and keep_text else None,
+                [[p.label, p.start_s, p.end_s] for p in u.phones] if u.phones else None,
+                u.quality,
+            )
+            for u in alignment.utterances
+        ),
+    )
+    warning = alignment.quality.get("transcript")
+    conn.execute(
+        text("""
+            UPDATE alignments
+               SET state = 'done', aligner = :aligner, language = :language, duration_s = :duration,
+                   quality = CAST(:quality AS jsonb), error_code = :code, error = :error, finished_at = now()
+             WHERE id = :id
+        """),
+        {
+            "id": member.alignment_id,
+            "aligner": alignment.aligner,
+            "language": alignment.language,
+            "duration": alignment.duration_s,
+            "quality": json.dumps(alignment.quality),
+            "code": warning,
+            "error": warning and _explain(str(warning), alignment.quality),
+        },
+    )
+
+
+def _explain(code: str, quality: dict[str, object]) -> str:
+    sentences = {
+        "transcript_mismatch": "the transcript is not what is said; analysed by voice alone",
+        "language_not_aligned": "no aligner for this language, and the transcript has no times; analysed by voice alone",
+        "transcript_too_long_without_times": "too long to align without times in the transcript; analysed by voice alone",
+    }
+    return str(quality.get("detail") or sentences.get(code, code))
+
+
+def schedule(conn: Connection, claim: Claim, aligned: Sequence[Aligned]) -> None:
+    """Cut new alignments into batches, once for every profile version that some live job wants."""
+    by_id = {item.alignment_id: item for item in aligned}
+    wanted = conn.execute(
+        text("""
+            UPDATE job_recordings r
+               SET state = 'scoring', profile_version_id = j.profile_version_id,
+                   error_code = a.error_code, error = a.error
+              FROM jobs j, alignments a
+             WHERE r.alignment_id = ANY(:ids) AND r.state = 'aligning' AND j.id = r.job_id AND a.id = r.alignment_id
+               AND j.state IN ('queued', 'running')
+            RETURNING r.alignment_id, j.profile_version_id, j.id AS job_id, j.root_id
+        """),
+        {"ids": list(by_id)},
+    ).all()
+    jobs: dict[int, tuple[int, Any, list[int]]] = {}
+    for row in sorted(wanted, key=lambda row: (row.job_id, row.alignment_id)):
+        inserted = conn.execute(
+            text("""
+                INSERT INTO recording_scores (alignment_id, profile_version_id) VALUES (:a, :v)
+                ON CONFLICT DO NOTHING RETURNING alignment_id
+            """),
+            {"a": row.alignment_id, "v": row.profile_version_id},
+        ).scalar()
+        if inserted is not None:
+            jobs.setdefault(row.profile_version_id, (row.job_id, row.root_id, []))[2].append(row.alignment_id)
+    for version_id, (job_id, root_id, alignment_ids) in jobs.items():
+        add_batches(
+            conn,
+            job_id,
+            version_id,
+            [by_id[a] for a in alignment_ids],
+            context.settings().batch_s,
+            root_id,
+            claim.task_id,
+        )

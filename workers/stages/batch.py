@@ -1,0 +1,122 @@
+"""What the four stages of a batch share: its utterances, its profile version, its earlier objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from db.states import next_stage
+from workers import artifacts, context
+from workers.claims import Claim
+from workers.errors import ArtifactBroken
+
+if TYPE_CHECKING:
+    from ml.inference.engine import Engine as Inference
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One utterance of a batch, in the batch's fixed order."""
+
+    alignment_id: int
+    utterance_no: int
+    speaker_id: int
+    channel: int | None
+    start_s: float
+    end_s: float
+    text: str | None
+    language: str | None
+    audio: Path
+
+
+def items(claim: Claim) -> list[Item]:
+    """The batch's utterances, in an order that every stage sees alike."""
+    with context.engine().connect() as conn:
+        rows = conn.execute(
+            text("""
+                SELECT u.alignment_id, u.utterance_no, u.speaker_id, u.channel, u.start_s, u.end_s, u.text, u.language,
+                       v.url, f.path
+                  FROM batch_members m
+                  JOIN utterances u ON u.alignment_id = m.alignment_id
+                                   AND u.utterance_no BETWEEN m.first_no AND m.last_no
+                  JOIN alignments a ON a.id = m.alignment_id
+                  JOIN archive_files f ON f.id = a.source_file_id
+                  JOIN archives v ON v.id = f.archive_id
+                 WHERE m.batch_id = :batch
+                 ORDER BY u.alignment_id, u.utterance_no
+            """),
+            {"batch": claim.batch_id},
+        ).all()
+    return [Item(*row[:8], Path(row.url) / row.path) for row in rows]
+
+
+def speaker_vectors(claim: Claim, batch: Sequence[Item]) -> NDArray[np.float32]:
+    """The voice embedding [N, 256] of each utterance's speaker."""
+    with context.engine().connect() as conn:
+        rows = conn.execute(
+            text("""
+                SELECT s.alignment_id, s.speaker_id, s.embedding
+                  FROM alignment_speakers s
+                 WHERE s.alignment_id IN (SELECT alignment_id FROM batch_members WHERE batch_id = :batch)
+            """),
+            {"batch": claim.batch_id},
+        ).all()
+    known = {(row.alignment_id, row.speaker_id): np.asarray(row.embedding, dtype=np.float32) for row in rows}
+    return np.stack([known[item.alignment_id, item.speaker_id] for item in batch])
+
+
+def version(claim: Claim) -> tuple[int, str, dict[str, Any]]:
+    """(id, fingerprint, specification) of the profile version that the batch was cut for."""
+    with context.engine().connect() as conn:
+        row = conn.execute(
+            text("""
+                SELECT v.id, v.fingerprint, v.spec FROM batches b JOIN profile_versions v ON v.id = b.profile_version_id
+                 WHERE b.id = :batch
+            """),
+            {"batch": claim.batch_id},
+        ).one()
+    return row.id, row.fingerprint, row.spec
+
+
+def models(claim: Claim) -> "Inference":
+    """The loaded models of the batch's profile version."""
+    _, fingerprint, spec = version(claim)
+    return context.models(fingerprint, spec)
+
+
+def store(claim: Claim, tensors: artifacts.Tensors) -> artifacts.Stored:
+    """Write this stage's object."""
+    assert claim.batch_id is not None
+    url = artifacts.batch_url(context.settings().artifacts, claim.batch_id, claim.stage, claim.attempt)
+    return artifacts.write(url, tensors)
+
+
+def earlier(claim: Claim, stage: str) -> artifacts.Tensors:
+    """The object that an earlier stage of this batch wrote; raises `ArtifactBroken`."""
+    with context.engine().connect() as conn:
+        row = conn.execute(
+            text("""
+                SELECT artifact_url, artifact_sha256, artifact_bytes FROM stages
+                 WHERE batch_id = :batch AND stage = :stage AND state = 'done'
+            """),
+            {"batch": claim.batch_id, "stage": stage},
+        ).one_or_none()
+    if row is None or row.artifact_url is None:
+        raise ArtifactBroken(f"the {stage} stage of this batch has left no object")
+    return artifacts.read((row.artifact_url, row.artifact_sha256, row.artifact_bytes))
+
+
+def make_next_ready(conn: Connection, claim: Claim) -> Sequence[int]:
+    """Make the following stage of the batch ready, as a child of this task."""
+    rows = conn.execute(
+        text("""
+            UPDATE stages SET state = 'ready', ready_at = now(), parent_id = :parent, sent_at = NULL
+             WHERE batch_id = :batch AND stage = :stage AND state = 'waiting' RETURNING id
+        """),
+        {"batch": claim.batch_id, "stage": next_stage(claim.stage), "parent": claim.task_id},
+    )
+    return [row.id for row in rows]
