@@ -21,7 +21,7 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
     """
     arguments = {
         "connect_timeout": 5,
-        "application_name": f"tenor/{os.environ.get('TENOR_PROCESS', 'cli')}@{socket.gethostname()}"[:63],
+        "application_name": f"{os.environ.get('PGAPPNAME', 'tenor/cli')}@{socket.gethostname()}"[:63],
         "keepalives_idle": 30,
     }
     if pooled:

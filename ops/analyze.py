@@ -2,22 +2,21 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich.console import Console
 
 from db.engine import make_engine
 from ops import access, jobs
 from ops.cli.licences import announce
+from ops.cli.text import visible
 from ops.follow import follow
 from ops.jobs import JobStatus
 from ops.progress import display, say
 from workers.settings import Settings
-
-if TYPE_CHECKING:
-    from workers.enqueue import JobOptions
 
 
 class NothingAnalysed(jobs.JobFailed):
@@ -68,15 +67,17 @@ def analyze(
     profile: str | None,
     console: Console,
     *,
-    options: "JobOptions | None" = None,
+    options: Mapping[str, Any] | None = None,
     progress: bool = True,
     started: float | None = None,
 ) -> AnalysisResult:
     """Analyse an archive from start to end; services and workers stay up afterwards.
 
-    Progress goes to `console`. Times count from `started` (clock of `time.monotonic`; default: when this
-    process began). Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive cannot
-    be read), `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
+    `options` are fields of `JobOptions`; the others keep their defaults. Progress goes to `console`. Times
+    count from `started` (clock of `time.monotonic`; default: when this process began).
+
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive cannot be read),
+    `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
     """
     started = process_started() if started is None else started
     jobs.require_archive(archive)
@@ -88,8 +89,8 @@ def analyze(
     from workers.enqueue import JobOptions
 
     engine = make_engine(reached.database_url)
-    job_id = jobs.enqueue(engine, archive, chosen, options or JobOptions())
-    say(console, f"Job {job_id}: {archive} with profile {chosen.name}")
+    job_id = jobs.enqueue(engine, archive, chosen, JobOptions(**(options or {})))
+    say(console, f"Job {job_id}: {visible(str(archive))} with profile {chosen.name}")
 
     def first_score(at: float) -> None:
         say(console, f"First score {at - started:.1f} s after the start.")

@@ -151,7 +151,9 @@ class _Watch:
             text("""
                 SELECT j.state,
                        :unscored AND EXISTS (
-                           SELECT 1 FROM batches WHERE job_id = j.id AND finished_at IS NOT NULL) AS scored
+                           SELECT 1 FROM batches b
+                             JOIN stages s ON s.batch_id = b.id AND s.stage = 'fuse' AND s.state = 'done'
+                            WHERE b.job_id = j.id AND b.finished_at IS NOT NULL) AS scored
                   FROM jobs j WHERE j.id = :id
             """),
             {"id": self._job_id, "unscored": unscored},

@@ -130,7 +130,8 @@ class Backlog:
     dead: int
 
 
-#: The view has what is finished; the rest says how much of it was new, and what is ready of unfinished recordings.
+#: The view has what is finished; the rest says how much of that is old, and what is ready of open recordings.
+#: A batch can also end by being cancelled or dead, so that its last stage tells whether it was scored.
 _STATUS = """
 SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error, p.priority,
        p.created_at, p.finished_at, p.elapsed_s, p.listed,
@@ -148,9 +149,10 @@ SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error
                 ON s.alignment_id = jr.alignment_id AND s.profile_version_id = jr.profile_version_id
         WHERE jr.job_id = j.id AND jr.state = 'done' AND jr.reused) old
  CROSS JOIN LATERAL (
-       SELECT coalesce(sum(seconds::float8), 0) AS speech_s, coalesce(sum(utterances), 0) AS utterances
-         FROM batches
-        WHERE job_id = j.id AND finished_at IS NOT NULL) new
+       SELECT coalesce(sum(b.seconds::float8), 0) AS speech_s, coalesce(sum(b.utterances), 0) AS utterances
+         FROM batches b
+         JOIN stages s ON s.batch_id = b.id AND s.stage = 'fuse' AND s.state = 'done'
+        WHERE b.job_id = j.id AND b.finished_at IS NOT NULL) new
 """
 
 _FAILURES = text("""
@@ -261,7 +263,7 @@ def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors
 def require_archive(archive: Path) -> None:
     """Refuse a folder that is not there before any service is started; raises `ArchiveMissing`."""
     try:
-        if not archive.exists():
+        if not archive.expanduser().exists():
             raise ArchiveMissing(f"{archive} does not exist")
     except PermissionError as exc:
         raise ArchiveMissing(f"{archive} cannot be read: {exc.strerror}") from exc

@@ -95,7 +95,7 @@ class Terminal(Quiet):
 
     def update(self, status: JobStatus, pace: Pace) -> None:
         """Redraw the bar and its figures."""
-        bar = Text(_bar(status), style="cyan") if status.listed else Text("listing files", style="cyan")
+        bar = (_bar(status), "cyan") if status.listed else ""
         self._live.update(Text.assemble(bar, " ", describe(status, pace)))
 
 
@@ -125,6 +125,8 @@ def clock(seconds: float) -> str:
 
 def describe(status: JobStatus, pace: Pace) -> str:
     """The counters of a job in one line."""
+    if not status.files and not status.listed and not status.ended:
+        return f"job {status.job_id}: listing files, {clock(status.elapsed_s)} elapsed"
     of = f"{status.files:,}" if status.listed else f"{status.files:,}+"
     parts = [f"job {status.job_id}: {status.done:,}/{of} recordings"]
     if status.failed:

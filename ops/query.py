@@ -29,6 +29,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+#: Said when a table or view is not there, or not this login's to read.
+VIEWS = (
+    "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, "
+    "emotion_timeline, job_progress, stage_backlog."
+)
+
 #: Statements that a cursor can be declared for; others (EXPLAIN, SHOW) have small results.
 _ROWS = re.compile(r"\(*\s*(select|with|values|table)\b", re.IGNORECASE)
 
@@ -37,10 +43,6 @@ class QueryFailed(TenorError):
     """Postgres refused a statement."""
 
     code = "query_failed"
-    hint = (
-        "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, "
-        "emotion_timeline, job_progress, stage_backlog."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def run_sql(url: str, sql: str) -> Iterator[Result]:
         assert isinstance(connection, psycopg2.extensions.connection)
         connection.rollback()
         connection.set_session(readonly=True, autocommit=False)
+        with connection.cursor() as settings:
+            # The planner takes a cursor's first tenth for enough; all rows are read here.
+            settings.execute("SET LOCAL cursor_tuple_fraction = 1.0")
         # The text itself runs, not the stripped copy, so that positions in error messages are the user's.
         streams = _ROWS.match(given[0]) is not None
         with connection.cursor("tenor_sql" if streams else None) as cursor, _refusals(sql):
@@ -120,7 +125,7 @@ def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
     message = (
         (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
     )
-    if code == "25006":
+    if code == "25006" or (code == "0A000" and "data-modifying" in message):
         return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
     if code == "57014":
         return QueryFailed(
@@ -129,7 +134,7 @@ def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
         )
     if not code:
         return QueryFailed(f"the connection to the database broke: {message}", hint="Run the query again.")
-    hint = exc.diag.message_hint
+    hint = VIEWS if code in {"42P01", "42501"} else exc.diag.message_hint
     where = _place(sql, exc.diag.statement_position)
     return QueryFailed(f"{message}{where}", hint=hint)
 

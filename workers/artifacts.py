@@ -76,5 +76,3 @@ def _remove(filesystem: Any, path: str) -> None:
 def batch_url(root: str, batch_id: int, stage: str, attempt: int) -> str:
     """Where a stage's object goes; the attempt keeps a late loser from overwriting the winner's."""
     return f"{root}/batches/{batch_id}/{stage}-{attempt}.safetensors"
-
-

@@ -18,7 +18,11 @@ class Aligned:
 
 
 def add_group(
-    conn: Connection, job_id: int, members: Sequence[tuple[int, float]], root_id: uuid.UUID, parent_id: uuid.UUID | None
+    conn: Connection,
+    job_id: int,
+    members: Sequence[tuple[int, float]],
+    root_id: uuid.UUID,
+    parent_id: uuid.UUID | None,
 ) -> int:
     """Make an align unit of (alignment, seconds) and its stage, ready; returns the stage's id."""
     group = conn.execute(
@@ -26,7 +30,9 @@ def add_group(
         {"job": job_id, "seconds": sum(seconds for _, seconds in members)},
     ).scalar_one()
     conn.execute(
-        text("INSERT INTO group_members (group_id, alignment_id, position) VALUES (:group, :alignment, :position)"),
+        text(
+            "INSERT INTO group_members (group_id, alignment_id, position) VALUES (:group, :alignment, :position)"
+        ),
         [{"group": group, "alignment": a, "position": i} for i, (a, _) in enumerate(members)],
     )
     return int(

@@ -79,7 +79,9 @@ def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDAr
         for block in _blocks(container, last):
             # Blocks before the start are dropped as they come, so that a late part of a long recording stays small.
             if passed + block.shape[1] > first:
-                blocks.append(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
+                blocks.append(
+                    block[:, max(0, first - passed) : None if last is None else max(0, last - passed)]
+                )
             passed += block.shape[1]
     if not passed:
         raise AudioEmpty("the file holds no samples")

@@ -16,7 +16,10 @@ def score_fusion(
 
 
 def to_label_set(
-    probabilities: NDArray[np.float64], labels: tuple[str, ...], wanted: tuple[str, ...], all_labels: tuple[str, ...]
+    probabilities: NDArray[np.float64],
+    labels: tuple[str, ...],
+    wanted: tuple[str, ...],
+    all_labels: tuple[str, ...],
 ) -> NDArray[np.float64]:
     """A model's [N, labels] as [N, all_labels]: restricted to `wanted`, renormalised, NaN everywhere else.
 

@@ -8,6 +8,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.cli.text import visible
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -18,7 +20,8 @@ class Problem:
     hint: str
 
     def __str__(self) -> str:
-        sentence = self.message[:1].upper() + self.message[1:]
+        message = "\n".join(visible(line) for line in self.message.splitlines())
+        sentence = message[:1].upper() + message[1:]
         if not sentence.endswith((".", "!", "?")):
             sentence += "."
         return f"{sentence} {self.hint}".strip()

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,18 +13,11 @@ from uuid import UUID
 
 from rich.cells import cell_len
 
+from ops.cli.text import visible
 from ops.query import Result
 
 #: Rows that decide the width of a table's columns; wider cells further on stick out.
 LOOK_AHEAD = 1000
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SHOWN = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def visible(text: str) -> str:
-    """Text without characters that would steer a terminal or break a line."""
-    return _CONTROL.sub(lambda found: _SHOWN.get(found[0], f"\\x{ord(found[0]):02x}"), text)
 
 
 def as_json(value: Any) -> Any:

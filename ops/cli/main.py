@@ -53,7 +53,9 @@ def analyze(
     language: Language = None,
     aligner: Aligner = None,
     keep_text: KeepText = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Analyse a folder of recordings on this machine: services, workers, progress, summary.

@@ -4,6 +4,7 @@ Standard output holds results only, with `--json` exactly one document; all else
 Exit codes: 0 fine, 1 a named error, 2 wrong usage, 3 recordings failed under `--strict`, 130 interrupted.
 """
 
+import io
 import json
 import os
 import signal
@@ -30,6 +31,10 @@ class Session:
 
     def __init__(self, json_output: bool) -> None:
         self.json_output = json_output
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A terminal that cannot show a character gets its number instead of ending the command.
+                stream.reconfigure(errors="backslashreplace")
         self.out = _console(sys.stdout)
         self.err = _console(sys.stderr, stderr=True)
         self._answered = False

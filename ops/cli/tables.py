@@ -11,8 +11,8 @@ from rich.text import Text
 
 from ops.access import Access
 from ops.analyze import AnalysisResult
-from ops.cli.formats import visible
 from ops.cli.session import Session
+from ops.cli.text import visible
 from ops.jobs import Backlog, JobErrors, JobStatus, RecordingError
 from ops.progress import clock
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from db.engine import make_engine, reading
 from ops import access, jobs
@@ -10,18 +11,17 @@ from ops.analyze import analyze as run_analysis
 from ops.cli import tables
 from ops.cli.licences import announce
 from ops.cli.session import Session
+from ops.cli.text import visible
 from ops.follow import follow
 from ops.progress import display
 from workers.settings import load_settings
 
 
-def analyze(session: Session, path: Path, profile: str | None, given: dict[str, object]) -> int:
+def analyze(session: Session, path: Path, profile: str | None, given: dict[str, Any]) -> int:
     """Analyse and print the summary; returns how many recordings failed."""
-    from workers.enqueue import JobOptions
-
     settings = load_settings()
     try:
-        result = run_analysis(path, settings, profile, session.err, options=JobOptions(**given))
+        result = run_analysis(path, settings, profile, session.err, options=given)
     except NothingAnalysed as exc:
         if not session.json_output:
             tables.job_errors(_errors(exc.job_id), session)
@@ -53,9 +53,7 @@ def _errors(job_id: int) -> jobs.JobErrors:
         return jobs.errors(conn, job_id, tables.FIRST_ERRORS)
 
 
-def enqueue(
-    session: Session, path: Path, profile: str | None, given: dict[str, object], *, watch: bool
-) -> None:
+def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, Any], *, watch: bool) -> None:
     """Make a job; follow it when asked to."""
     from ml.profiles import load_profile
 
@@ -74,7 +72,7 @@ def enqueue(
         else:
             session.print(str(job_id))
         return
-    session.say(f"Job {job_id}: {path}")
+    session.say(f"Job {job_id}: {visible(str(path))}")
     with display(session.err) as show:
         status = follow(engine, job_id, show, broker_answers=reached.broker_answers).status
     require_success(status)

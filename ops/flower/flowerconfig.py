@@ -6,7 +6,7 @@ tasks_columns = "name,state,args,kwargs,result,received,started,runtime,worker"
 natural_time = False
 #: Flower's page is a live view; the record is the table `stages`.
 enable_events = True
-inspect_timeout = 3000
+inspect_timeout = 3000.0
 
 
 def format_task(task: Any) -> Any:

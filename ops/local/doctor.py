@@ -32,7 +32,12 @@ class Check:
 def doctor() -> list[Check]:
     """Look at settings, disk, database, broker, processes and models; starts and changes nothing."""
     checks = [
-        Check("python", sys.version_info[:2] in {(3, 11), (3, 12)}, sys.version.split()[0], "Use Python 3.11 or 3.12."),
+        Check(
+            "python",
+            sys.version_info[:2] in {(3, 11), (3, 12)},
+            sys.version.split()[0],
+            "Use Python 3.11 or 3.12.",
+        ),
     ]
     try:
         settings = load_settings()
@@ -42,9 +47,13 @@ def doctor() -> list[Check]:
     named = sorted(name for name in os.environ if name.startswith("TENOR_"))
     source = f"{file if file.exists() else 'no file'}; variables: {', '.join(named) or 'none'}"
     checks.append(Check("settings", True, source))
-    present = settings.home if settings.home.is_dir() else next(p for p in settings.home.parents if p.is_dir())
+    present = (
+        settings.home if settings.home.is_dir() else next(p for p in settings.home.parents if p.is_dir())
+    )
     free = shutil.disk_usage(present).free
-    checks.append(Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space."))
+    checks.append(
+        Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space.")
+    )
     checks += _models(settings.profile)
     services = known(settings)
     if services is None:

@@ -38,7 +38,12 @@ def code_version() -> str:
     """The newest modification among the modules that workers run."""
     root = Path(__file__).parents[2]
     newest = max(
-        (path.stat().st_mtime_ns for layer in ("ml", "db", "workers") for path in (root / layer).rglob("*.py")), default=0
+        (
+            path.stat().st_mtime_ns
+            for layer in ("ml", "db", "workers")
+            for path in (root / layer).rglob("*.py")
+        ),
+        default=0,
     )
     return str(newest)
 

@@ -51,7 +51,9 @@ class Services:
         return variables
 
 
-def up(settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None) -> Services:
+def up(
+    settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None
+) -> Services:
     """Start what does not run yet; safe to call at any time and from several commands at once."""
     settings = settings or load_settings()
     homes.prepare(settings.home)
@@ -85,7 +87,8 @@ def describe(settings: Settings, secrets: homes.Secrets) -> Services:
         database_url=database,
         owner_url=owner,
         analyst_url=analyst,
-        broker_url=settings.broker_url or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
+        broker_url=settings.broker_url
+        or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
         flower_url=f"http://127.0.0.1:{secrets.flower_port}",
         flower_user="tenor",
         flower_password=secrets.flower_password,
@@ -149,7 +152,9 @@ def _redis_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.S
     if homes.port_in_use(secrets.redis_port):
         secrets = replace(secrets, redis_port=homes.free_port())
     progress("starting Redis")
-    process = redis.start(home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis"))
+    process = redis.start(
+        home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis")
+    )
     processes.record(home / "run", "redis", process.pid, "")
     return secrets
 
@@ -189,15 +194,31 @@ def programs(services: Services) -> list[Program]:
     run = services.settings.home / "run"
     made = []
     for name, (queues, concurrency) in WORKERS.items():
-        command = [*celery, "worker", "-n", f"{name}@%h", "-Q", queues, "-c", str(concurrency), "-E", "-l", level]
+        command = [
+            *celery,
+            "worker",
+            "-n",
+            f"{name}@%h",
+            "-Q",
+            queues,
+            "-c",
+            str(concurrency),
+            "-E",
+            "-l",
+            level,
+        ]
         command += ["--without-gossip", "--without-mingle"]
-        made.append(Program(name, command, {**base, "TENOR_PROCESS": name}))
+        made.append(Program(name, command, {**base, "PGAPPNAME": f"tenor/{name}"}))
     made.append(
-        Program("beat", [*celery, "beat", "-l", level, "-s", str(run / "beat-schedule"), "--pidfile="], {**base, "TENOR_PROCESS": "beat"})
+        Program(
+            "beat",
+            [*celery, "beat", "-l", level, "-s", str(run / "beat-schedule"), "--pidfile="],
+            {**base, "PGAPPNAME": "tenor/beat"},
+        )
     )
     flower_environment = {
         **base,
-        "TENOR_PROCESS": "flower",
+        "PGAPPNAME": "tenor/flower",
         "FLOWER_BASIC_AUTH": f"{services.flower_user}:{services.flower_password}",
         "FLOWER_ADDRESS": "127.0.0.1",
         "FLOWER_PORT": str((services.flower_url or "").rpartition(":")[2]),

@@ -45,7 +45,7 @@ def place(dialogue: Dialogue, spoken: list[NDArray[np.float64]]) -> tuple[NDArra
     turns: list[Placed] = []
     parts: list[tuple[int, int, NDArray[np.float64]]] = []
     for line, samples in zip(dialogue.lines, spoken, strict=True):
-        usual = max(0.08, random.normal(PAUSE_S, PAUSE_SPREAD_S) / MOODS[line.mood].rate**2)
+        usual = max(0.08, random.normal(PAUSE_S, PAUSE_SPREAD_S) / MOODS[line.mood].rate ** 2)
         # Nobody speaks over themselves.
         start_s = max(clock + (usual if line.gap_s is None else line.gap_s), ends[line.channel] + 0.12)
         first = round(start_s * SAMPLE_RATE)
@@ -123,7 +123,9 @@ def main() -> int:
         return 1
     for name, seconds, size in made:
         print(f"{name:24} {seconds:6.2f} s {size:8,} bytes")
-    print(f"{len(made)} calls, {sum(s for _, s, _ in made):.1f} s, {sum(b for _, _, b in made):,} bytes in {out}")
+    print(
+        f"{len(made)} calls, {sum(s for _, s, _ in made):.1f} s, {sum(b for _, _, b in made):,} bytes in {out}"
+    )
     return 0
 
 

@@ -20,7 +20,7 @@ def test_a_table_aligns_text_left_and_numbers_right() -> None:
     write_table(result(("speaker", "p_angry"), ("anna", 0.5), ("speaker 2", 0.125)), out)
 
     assert out.getvalue() == (
-        " speaker   | p_angry\n-----------+--------\n anna      |     0.5\n speaker 2 |   0.125\n(2 rows)\n"
+        " speaker   | p_angry\n-----------+---------\n anna      |     0.5\n speaker 2 |   0.125\n(2 rows)\n"
     )
 
 

@@ -58,7 +58,9 @@ def _work(claim: Claim) -> Outcome:
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
     spent = time.monotonic() - started
-    summary = f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
+    summary = (
+        f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
+    )
     return Outcome(summary, lambda conn: _commit(conn, claim, results))
 
 
@@ -115,14 +117,18 @@ def _check_unchanged(member: Member) -> None:
 
 
 def _commit(
-    conn: Connection, claim: Claim, results: "Sequence[tuple[Member, Alignment | RecordingError | RecordingChanged]]"
+    conn: Connection,
+    claim: Claim,
+    results: "Sequence[tuple[Member, Alignment | RecordingError | RecordingChanged]]",
 ) -> Sequence[int]:
     ids = sorted(member.alignment_id for member, _ in results)
     # In order, so that two groups that share an alignment wait for each other instead of deadlocking.
     pending = {
         row.id
         for row in conn.execute(
-            text("SELECT id FROM alignments WHERE id = ANY(:ids) AND state = 'pending' ORDER BY id FOR UPDATE"),
+            text(
+                "SELECT id FROM alignments WHERE id = ANY(:ids) AND state = 'pending' ORDER BY id FOR UPDATE"
+            ),
             {"ids": ids},
         )
     }
@@ -195,7 +201,9 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
                 # Kept until the text model has read it, see the fuse stage.
                 u.text,
                 u.language,
-                [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words] if u.words and keep_text else None,
+                [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words]
+                if u.words and keep_text
+                else None,
                 [[p.label, p.start_s, p.end_s] for p in u.phones] if u.phones else None,
                 u.quality,
             )

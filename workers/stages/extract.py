@@ -31,9 +31,14 @@ def _work(claim: Claim) -> Outcome:
         # A batch may hold a small part of a long recording: only that part is kept.
         samples = decode(audio, begin, end)
         for item in own:
-            start, stop = round((item.start_s - begin) * SAMPLE_RATE), round((item.end_s - begin) * SAMPLE_RATE)
+            start, stop = (
+                round((item.start_s - begin) * SAMPLE_RATE),
+                round((item.end_s - begin) * SAMPLE_RATE),
+            )
             utterances.append(
-                UtteranceAudio(channel_samples(samples[:, start:stop], item.channel), item.text, item.language)
+                UtteranceAudio(
+                    channel_samples(samples[:, start:stop], item.channel), item.text, item.language
+                )
             )
     extracted = batch.models(claim).extract(utterances)
     seconds = sum(item.end_s - item.start_s for item in items)

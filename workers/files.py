@@ -1,0 +1,101 @@
+"""Looking at an archive's files: which are recordings, what they hold, and which transcript lies beside them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.audio.decode import EXTENSIONS, AudioInfo, probe
+from ml.audio.errors import AudioMissing
+from ml.errors import RecordingError
+from ml.transcripts import find_transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database remembers of a path."""
+
+    size_bytes: int
+    mtime_ns: int
+    recording_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A path as it is now. Either `recording_id` is known, or `sha256` is new, or `error` says why there is neither."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    recording_id: int | None = None
+    sha256: str | None = None
+    info: AudioInfo | None = None
+    transcript_path: str | None = None
+    transcript_sha256: str = ""
+    #: Of the content (it cannot be read by anybody) when `sha256` is set, else of this path.
+    error: RecordingError | None = None
+
+
+def audio_files(root: Path) -> Iterator[str]:
+    """Relative paths (with /) of the audio files below a folder, in order; hidden ones and links to folders left out."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
+                yield Path(folder, name).relative_to(root).as_posix()
+
+
+def look(root: Path, path: str, known: Known | None) -> Found:
+    """Look at one file; an unchanged path, size and modification time skips hashing and probing."""
+    audio = root / path
+    transcript_path, transcript_sha256 = None, ""
+    try:
+        status = audio.stat()
+        transcript = find_transcript(audio)
+        if transcript is not None:
+            transcript_path = transcript.relative_to(root).as_posix()
+            with transcript.open("rb") as file:
+                transcript_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        seen = Found(
+            path,
+            status.st_size,
+            status.st_mtime_ns,
+            transcript_path=transcript_path,
+            transcript_sha256=transcript_sha256,
+        )
+        if known is not None and known.recording_id is not None:
+            if (known.size_bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return _with(seen, recording_id=known.recording_id)
+        with audio.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        error = AudioMissing(f"the file cannot be opened ({type(exc).__name__})")
+        return Found(path, 0, 0, error=error)
+    try:
+        return _with(seen, sha256=sha256, info=probe(audio))
+    except AudioMissing as exc:
+        return _with(seen, error=exc)
+    except RecordingError as exc:
+        return _with(seen, sha256=sha256, error=exc)
+
+
+def _with(
+    seen: Found,
+    *,
+    recording_id: int | None = None,
+    sha256: str | None = None,
+    info: AudioInfo | None = None,
+    error: RecordingError | None = None,
+) -> Found:
+    return Found(
+        seen.path,
+        seen.size_bytes,
+        seen.mtime_ns,
+        recording_id,
+        sha256,
+        info,
+        seen.transcript_path,
+        seen.transcript_sha256,
+        error,
+    )

@@ -1,0 +1,253 @@
+"""Linking a job to what is known: which of its files are scored, which are under way, which are to be done."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from workers.files import Found
+from workers.units import Aligned, add_batches
+
+
+def options_hash(options: dict[str, Any]) -> str:
+    """Equal options give equal alignments; this is how they are compared."""
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def link_recordings(
+    conn: Connection,
+    found: Sequence[Found],
+    *,
+    job_id: int,
+    archive_id: int,
+    version_id: int,
+    options: dict[str, Any],
+    options_hash: str,
+    batch_s: float,
+    root_id: uuid.UUID,
+    parent_id: uuid.UUID,
+) -> list[tuple[int, float]]:
+    """Write files, recordings and alignments, and what each means for the job.
+
+    Returns the (alignment, seconds) that nobody works on yet. Alignments that are done but not scored by any version
+    of the job's profile are cut into batches here.
+    """
+    waiting: list[tuple[int, float]] = []
+    aligned: list[int] = []
+    for file in found:
+        recording_id = file.recording_id if file.recording_id is not None else _recording(conn, file)
+        file_id = _file(conn, archive_id, file, recording_id)
+        if recording_id is None:
+            assert file.error is not None
+            _link(
+                conn,
+                job_id,
+                file_id,
+                None,
+                "failed",
+                error=(file.error.code, f"{file.error}. {file.error.hint}"),
+            )
+            continue
+        recording = conn.execute(
+            text(
+                "SELECT error_code, error, coalesce(duration_s, 0) AS seconds FROM recordings WHERE id = :id"
+            ),
+            {"id": recording_id},
+        ).one()
+        if recording.error_code is not None:
+            _link(
+                conn, job_id, file_id, recording_id, "failed", error=(recording.error_code, recording.error)
+            )
+            continue
+        alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, options, options_hash)
+        error = (alignment.error_code, alignment.error) if alignment.error_code else None
+        if alignment.state == "failed":
+            _link(conn, job_id, file_id, recording_id, "failed", alignment=alignment.id, error=error)
+        elif alignment.state == "pending":
+            new = _link(conn, job_id, file_id, recording_id, "aligning", alignment=alignment.id)
+            if new and not _under_way(conn, alignment.id) and all(a != alignment.id for a, _ in waiting):
+                waiting.append((alignment.id, recording.seconds))
+        else:
+            scored = _scored_version(conn, alignment.id, version_id)
+            state = "done" if scored is not None else "scoring"
+            _link(
+                conn, job_id, file_id, recording_id, state, alignment=alignment.id, error=error,
+                version=scored if scored is not None else version_id, reused=scored is not None,
+            )  # fmt: skip
+            if scored is None and _claim_scoring(conn, alignment.id, version_id):
+                aligned.append(alignment.id)
+    add_batches(conn, job_id, version_id, [_lengths(conn, a) for a in aligned], batch_s, root_id, parent_id)
+    return waiting
+
+
+def _recording(conn: Connection, file: Found) -> int | None:
+    """The id of the file's content, new or known; None when the file could not be opened."""
+    if file.sha256 is None:
+        return None
+    info, error = file.info, file.error
+    return int(
+        conn.execute(
+            text("""
+                INSERT INTO recordings (sha256, size_bytes, duration_s, sample_rate, channels, codec, error_code, error)
+                VALUES (:sha256, :size, :duration, :rate, :channels, :codec, :code, :error)
+                ON CONFLICT (sha256) DO UPDATE SET size_bytes = excluded.size_bytes RETURNING id
+            """),
+            {
+                "sha256": file.sha256,
+                "size": file.size_bytes,
+                "duration": info.duration_s if info else None,
+                "rate": info.sample_rate if info else None,
+                "channels": info.channels if info else None,
+                "codec": info.codec if info else None,
+                "code": error.code if error else None,
+                "error": f"{error}. {error.hint}" if error else None,
+            },
+        ).scalar_one()
+    )
+
+
+def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | None) -> int:
+    return int(
+        conn.execute(
+            text("""
+                INSERT INTO archive_files (archive_id, path, size_bytes, mtime_ns, recording_id,
+                                           transcript_path, transcript_sha256, error_code, error)
+                VALUES (:archive, :path, :size, :mtime, :recording, :transcript, :transcript_sha256, :code, :error)
+                ON CONFLICT (archive_id, path) DO UPDATE
+                   SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
+                       recording_id = excluded.recording_id, transcript_path = excluded.transcript_path,
+                       transcript_sha256 = excluded.transcript_sha256, error_code = excluded.error_code,
+                       error = excluded.error, seen_at = now()
+                RETURNING id
+            """),
+            {
+                "archive": archive_id,
+                "path": file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+                "size": file.size_bytes,
+                "mtime": file.mtime_ns,
+                "recording": recording_id,
+                "transcript": file.transcript_path,
+                "transcript_sha256": file.transcript_sha256,
+                "code": file.error.code if file.error and recording_id is None else None,
+                "error": str(file.error) if file.error and recording_id is None else None,
+            },
+        ).scalar_one()
+    )
+
+
+def _alignment(
+    conn: Connection,
+    recording_id: int,
+    file_id: int,
+    transcript: str,
+    options: dict[str, Any],
+    options_hash: str,
+) -> Row[Any]:
+    key = {"recording": recording_id, "transcript": transcript, "hash": options_hash}
+    # A pending alignment is read from the file that was seen last: the first one may be gone by now.
+    return conn.execute(
+        text("""
+            INSERT INTO alignments (recording_id, transcript_sha256, options_hash, options, source_file_id)
+            VALUES (:recording, :transcript, :hash, CAST(:options AS jsonb), :file)
+            ON CONFLICT (recording_id, transcript_sha256, options_hash) DO UPDATE
+               SET source_file_id = excluded.source_file_id
+            RETURNING id, state, error_code, error
+        """),
+        {**key, "options": json.dumps(options), "file": file_id},
+    ).one()
+
+
+def _link(
+    conn: Connection,
+    job_id: int,
+    file_id: int,
+    recording_id: int | None,
+    state: str,
+    *,
+    alignment: int | None = None,
+    version: int | None = None,
+    reused: bool = False,
+    error: tuple[str, str] | None = None,
+) -> bool:
+    """Write the job's line for a file; False when an earlier attempt of this walk has written it."""
+    code, sentence = error or (None, None)
+    return (
+        conn.execute(
+            text("""
+                INSERT INTO job_recordings (job_id, file_id, recording_id, alignment_id, profile_version_id, state,
+                                            reused, error_code, error)
+                VALUES (:job, :file, :recording, :alignment, :version, :state, :reused, :code, :error)
+                ON CONFLICT DO NOTHING RETURNING job_id
+            """),
+            {
+                "job": job_id,
+                "file": file_id,
+                "recording": recording_id,
+                "alignment": alignment,
+                "version": version,
+                "state": state,
+                "reused": reused,
+                "code": code,
+                "error": sentence,
+            },
+        ).scalar()
+        is not None
+    )
+
+
+def _under_way(conn: Connection, alignment_id: int) -> bool:
+    return bool(
+        conn.execute(
+            text("""
+                SELECT EXISTS (SELECT FROM group_members m JOIN stages s ON s.group_id = m.group_id
+                                WHERE m.alignment_id = :id AND s.state IN ('waiting', 'ready', 'running'))
+            """),
+            {"id": alignment_id},
+        ).scalar()
+    )
+
+
+def _scored_version(conn: Connection, alignment_id: int, version_id: int) -> int | None:
+    """A version of the same profile that has scored the whole alignment: the job's own, else the newest."""
+    found = conn.execute(
+        text("""
+            SELECT r.profile_version_id FROM recording_scores r
+              JOIN profile_versions v ON v.id = r.profile_version_id
+             WHERE r.alignment_id = :alignment AND r.state = 'done'
+               AND v.profile_id = (SELECT profile_id FROM profile_versions WHERE id = :version)
+             ORDER BY v.id = :version DESC, v.version DESC LIMIT 1
+        """),
+        {"alignment": alignment_id, "version": version_id},
+    ).scalar()
+    return None if found is None else int(found)
+
+
+def _claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool:
+    """True when this job is the one to score the alignment; False when another one is at it."""
+    return (
+        conn.execute(
+            text("""
+                INSERT INTO recording_scores (alignment_id, profile_version_id) VALUES (:a, :v)
+                ON CONFLICT (alignment_id, profile_version_id) DO UPDATE SET state = 'pending'
+                 WHERE recording_scores.state <> 'done'
+                   AND NOT EXISTS (SELECT FROM batch_members m
+                                    WHERE m.alignment_id = :a AND m.profile_version_id = :v)
+                RETURNING alignment_id
+            """),
+            {"a": alignment_id, "v": version_id},
+        ).scalar()
+        is not None
+    )
+
+
+def _lengths(conn: Connection, alignment_id: int) -> Aligned:
+    rows = conn.execute(
+        text(
+            "SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"
+        ),
+        {"id": alignment_id},
+    )
+    return Aligned(alignment_id, [row.seconds for row in rows])
