@@ -57,6 +57,4 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def unavailable(engine: Engine) -> DatabaseUnavailable:
     """The named error for an engine that cannot be reached."""
-    return DatabaseUnavailable(
-        f"Postgres at {place(engine.url.render_as_string(hide_password=True))} does not answer"
-    )
+    return DatabaseUnavailable(f"Postgres at {place(engine.url.render_as_string(hide_password=True))} does not answer")

@@ -66,9 +66,7 @@ def check(engine: Engine) -> None:
     """Raise `SchemaOutdated` unless the database is at this version's revision."""
     found, wanted = current(engine), head()
     if found != wanted:
-        raise SchemaOutdated(
-            f"the database is at revision {found or 'none'}, this version of Tenor needs {wanted}"
-        )
+        raise SchemaOutdated(f"the database is at revision {found or 'none'}, this version of Tenor needs {wanted}")
 
 
 @contextmanager

@@ -56,9 +56,7 @@ def check(block: ScoreBlock) -> None:
                 and (given <= 1 + SUM_TOLERANCE).all()
                 and abs(float(given.sum()) - 1) <= SUM_TOLERANCE
             ):
-                raise InvalidScores(
-                    f"{side} scores of utterance {number} of alignment {alignment} are no distribution"
-                )
+                raise InvalidScores(f"{side} scores of utterance {number} of alignment {alignment} are no distribution")
 
 
 def write_scores(conn: Connection, block: ScoreBlock) -> int:
@@ -87,7 +85,7 @@ def write_scores(conn: Connection, block: ScoreBlock) -> int:
                 quality[index],
             )
         )
-    compared = [c for c in _COLUMNS[4:]]
+    compared = list(_COLUMNS[4:])
     conn.execute(text("CREATE TEMP TABLE new_scores (LIKE scores) ON COMMIT DROP"))
     conn.execute(text("ALTER TABLE new_scores ALTER created_at SET DEFAULT now()"))
     copy_rows(conn, "new_scores", _COLUMNS, rows)
@@ -121,9 +119,7 @@ def write_utterances(conn: Connection, rows: Iterable[Sequence[Any]]) -> None:
         "phones",
         "quality",
     )
-    encoded = (
-        (*row[:8], *(None if v is None else json.dumps(v) for v in row[8:10]), row[10]) for row in rows
-    )
+    encoded = ((*row[:8], *(None if v is None else json.dumps(v) for v in row[8:10]), row[10]) for row in rows)
     copy_rows(conn, "utterances", columns, encoded)
 
 
@@ -135,8 +131,7 @@ def roll_up(conn: Connection, alignment_ids: Sequence[int], profile_version_id: 
         for e in EMOTIONS
     )
     label = " ".join(
-        f"WHEN m.mean_{e} = greatest({', '.join(f'm.mean_{other}' for other in EMOTIONS)}) THEN '{e}'"
-        for e in EMOTIONS
+        f"WHEN m.mean_{e} = greatest({', '.join(f'm.mean_{other}' for other in EMOTIONS)}) THEN '{e}'" for e in EMOTIONS
     )
     conn.execute(
         text(f"""

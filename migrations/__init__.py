@@ -1,1 +1,1 @@
-"""Alembic migrations; `python -m migrations` brings the database at TENOR_OWNER_URL (else TENOR_DATABASE_URL) up to date."""
+"""Alembic migrations; `python -m migrations` brings a database up to date."""

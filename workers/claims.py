@@ -65,9 +65,7 @@ def record(conn: Connection, claim: Claim, kind: str, **detail: str | int | None
     )
 
 
-def claim(
-    engine: Engine, stage_id: int, task_id: uuid.UUID, *, lease_s: float, max_attempts: int
-) -> Claim | None:
+def claim(engine: Engine, stage_id: int, task_id: uuid.UUID, *, lease_s: float, max_attempts: int) -> Claim | None:
     """Take a stage, or None when it is done, cancelled, not ready, or somebody's who still works on it.
 
     The attempt is counted here, before the data is touched, so that work which kills its process is counted too.
@@ -182,13 +180,11 @@ def finish(
 
 
 def describe(exc: BaseException) -> tuple[str, str]:
-    """(code, sentence) of an error as the database keeps it; unnamed ones may quote text, so only their class is kept."""
+    """(code, sentence) of an error as the database keeps it; of an unnamed one, which may quote text, the class."""
     code = getattr(exc, "code", None)
     if isinstance(code, str) and hasattr(exc, "hint"):
         return code, f"{exc} {exc.hint}".strip()
-    return type(
-        exc
-    ).__name__, f"The stage failed with {type(exc).__name__}; the traceback is in the table stages."
+    return type(exc).__name__, f"The stage failed with {type(exc).__name__}; the traceback is in the table stages."
 
 
 def trace_without_values(exc: BaseException) -> str:

@@ -36,9 +36,7 @@ def engine() -> "Engine":
     """The process's database engine; made after the fork, never shared across it."""
     url = settings().database_url
     if url is None:
-        raise SettingsInvalid(
-            "a worker needs TENOR_DATABASE_URL; `tenor up` sets it for the workers it starts"
-        )
+        raise SettingsInvalid("a worker needs TENOR_DATABASE_URL; `tenor up` sets it for the workers it starts")
     return make_engine(url, pooled=True)
 
 
@@ -77,7 +75,7 @@ def is_gone(owner: str) -> bool:
     Lets a lease be broken at once after a crash instead of when it expires. The fence (the attempt number) keeps
     this safe even where it is wrong.
     """
-    host, boot, pid, started = (owner.split("/") + ["", "", "", ""])[:4]
+    host, boot, pid, started = [*owner.split("/"), "", "", "", ""][:4]
     if host != socket.gethostname() or not pid.isdigit():
         return False
     if boot != boot_id():

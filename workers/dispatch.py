@@ -83,7 +83,8 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
         with engine.begin() as conn:
             conn.execute(
                 text(
-                    "UPDATE stages SET sent_at = now(), task_id = coalesce(task_id, :task) WHERE id = :id AND state = 'ready'"
+                    "UPDATE stages SET sent_at = now(), task_id = coalesce(task_id, :task)"
+                    " WHERE id = :id AND state = 'ready'"
                 ),
                 [{"id": stage_id, "task": task_id} for stage_id, task_id in sent],
             )

@@ -284,8 +284,5 @@ def _reopen(conn: Connection, groups: list[int], batches: list[int]) -> None:
 
 
 def _existing(conn: Connection, job_id: int) -> None:
-    if (
-        conn.execute(text("SELECT FROM jobs WHERE id = :job FOR UPDATE"), {"job": job_id}).one_or_none()
-        is None
-    ):
+    if conn.execute(text("SELECT FROM jobs WHERE id = :job FOR UPDATE"), {"job": job_id}).one_or_none() is None:
         raise NotFound(f"there is no job {job_id}")

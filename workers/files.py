@@ -38,7 +38,7 @@ class Found:
 
 
 def audio_files(root: Path) -> Iterator[str]:
-    """Relative paths (with /) of the audio files below a folder, in order; hidden ones and links to folders left out."""
+    """Relative paths (with /) of the audio files below a folder, in order, without hidden ones."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -64,9 +64,9 @@ def look(root: Path, path: str, known: Known | None) -> Found:
             transcript_path=transcript_path,
             transcript_sha256=transcript_sha256,
         )
-        if known is not None and known.recording_id is not None:
-            if (known.size_bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-                return _with(seen, recording_id=known.recording_id)
+        now = (status.st_size, status.st_mtime_ns)
+        if known is not None and known.recording_id is not None and (known.size_bytes, known.mtime_ns) == now:
+            return _with(seen, recording_id=known.recording_id)
         with audio.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:

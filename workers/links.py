@@ -52,15 +52,11 @@ def link_recordings(
             )
             continue
         recording = conn.execute(
-            text(
-                "SELECT error_code, error, coalesce(duration_s, 0) AS seconds FROM recordings WHERE id = :id"
-            ),
+            text("SELECT error_code, error, coalesce(duration_s, 0) AS seconds FROM recordings WHERE id = :id"),
             {"id": recording_id},
         ).one()
         if recording.error_code is not None:
-            _link(
-                conn, job_id, file_id, recording_id, "failed", error=(recording.error_code, recording.error)
-            )
+            _link(conn, job_id, file_id, recording_id, "failed", error=(recording.error_code, recording.error))
             continue
         alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, options, options_hash)
         error = (alignment.error_code, alignment.error) if alignment.error_code else None
@@ -245,9 +241,7 @@ def _claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool
 
 def _lengths(conn: Connection, alignment_id: int) -> Aligned:
     rows = conn.execute(
-        text(
-            "SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"
-        ),
+        text("SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"),
         {"id": alignment_id},
     )
     return Aligned(alignment_id, [row.seconds for row in rows])

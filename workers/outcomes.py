@@ -81,9 +81,7 @@ def restart_batch(conn: Connection, batch_id: int, *, fresh: bool = False) -> No
         {"batch": batch_id, "fresh": fresh},
     )
     if fresh:
-        conn.execute(
-            text("UPDATE batches SET opened_at = NULL, finished_at = NULL WHERE id = :b"), {"b": batch_id}
-        )
+        conn.execute(text("UPDATE batches SET opened_at = NULL, finished_at = NULL WHERE id = :b"), {"b": batch_id})
 
 
 def finish_jobs(conn: Connection) -> list[int]:

@@ -138,7 +138,7 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Read and validate the settings.
 
-    Raises `SettingsInvalid` with every mistake in one sentence each; values are not repeated, since URLs hold passwords.
+    Raises `SettingsInvalid` with every mistake in one sentence each, without values, since URLs hold passwords.
     """
     known = {f"TENOR_{name.upper()}" for name in Settings.model_fields} | {"TENOR_CONFIG"}
     unknown = sorted(name for name in os.environ if name.startswith("TENOR_") and name not in known)

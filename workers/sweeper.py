@@ -80,9 +80,7 @@ def _queued() -> dict[str, int] | None:
     """Messages waiting per queue, None when Redis does not say."""
     try:
         client = Redis.from_url(str(app.conf.broker_url), socket_timeout=5, socket_connect_timeout=5)
-        keys = {
-            q: [q, *(f"{q}{_SEPARATOR}{p}" for p in set(PRIORITY_OF_STAGE.values()) if p)] for q in QUEUES
-        }
+        keys = {q: [q, *(f"{q}{_SEPARATOR}{p}" for p in set(PRIORITY_OF_STAGE.values()) if p)] for q in QUEUES}
         return {queue: sum(int(client.llen(key)) for key in names) for queue, names in keys.items()}  # type: ignore[arg-type]
     except (RedisError, OSError):
         return None

@@ -30,9 +30,7 @@ def add_group(
         {"job": job_id, "seconds": sum(seconds for _, seconds in members)},
     ).scalar_one()
     conn.execute(
-        text(
-            "INSERT INTO group_members (group_id, alignment_id, position) VALUES (:group, :alignment, :position)"
-        ),
+        text("INSERT INTO group_members (group_id, alignment_id, position) VALUES (:group, :alignment, :position)"),
         [{"group": group, "alignment": a, "position": i} for i, (a, _) in enumerate(members)],
     )
     return int(

@@ -81,9 +81,7 @@ class AlignmentRow(Base):
     transcript_sha256: Mapped[str] = mapped_column(server_default="")
     options_hash: Mapped[str]
     options: Mapped[Json]
-    source_file_id: Mapped[int] = mapped_column(
-        ForeignKey("archive_files.id"), comment="where to read it from"
-    )
+    source_file_id: Mapped[int] = mapped_column(ForeignKey("archive_files.id"), comment="where to read it from")
     state: Mapped[str] = mapped_column(server_default="pending")
     aligner: Mapped[str | None]
     language: Mapped[str | None]
@@ -115,9 +113,7 @@ class AlignmentSpeaker(Base):
     __tablename__ = "alignment_speakers"
     __table_args__ = {"comment": "voice embeddings (256 numbers) of an alignment's speakers"}
 
-    alignment_id: Mapped[int] = mapped_column(
-        ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True
-    )
+    alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True)
     speaker_id: Mapped[int] = mapped_column(ForeignKey("speakers.id"), primary_key=True)
     channel: Mapped[int | None]
     embedding: Mapped[list[float]] = mapped_column(ARRAY(REAL))
@@ -129,9 +125,7 @@ class UtteranceRow(Base):
     __tablename__ = "utterances"
     __table_args__ = (
         CheckConstraint("end_s > start_s", name="has_duration"),
-        {
-            "comment": "words = [[text, start_s, end_s, confidence], ...], phones = [[label, start_s, end_s], ...]"
-        },
+        {"comment": "words = [[text, start_s, end_s, confidence], ...], phones = [[label, start_s, end_s], ...]"},
     )
 
     alignment_id: Mapped[int] = mapped_column(

@@ -39,9 +39,7 @@ class RecordingScore(Base):
         {"comment": "per recording: means of fused probabilities weighted by seconds of speech"},
     )
 
-    alignment_id: Mapped[int] = mapped_column(
-        ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True
-    )
+    alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True)
     profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"), primary_key=True)
     state: Mapped[str] = mapped_column(server_default="pending")
     utterances: Mapped[int | None]

@@ -136,9 +136,7 @@ class Stage(Base):
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"))
     state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default="0", comment="the fence: counted at every claim")
-    owner: Mapped[str | None] = mapped_column(
-        comment="host/boot/pid/start of the process that holds the lease"
-    )
+    owner: Mapped[str | None] = mapped_column(comment="host/boot/pid/start of the process that holds the lease")
     lease_until: Mapped[datetime | None]
     root_id: Mapped[uuid.UUID] = mapped_column(comment="root of the chain in Flower")
     parent_id: Mapped[uuid.UUID | None] = mapped_column(comment="task that made it ready")
@@ -164,9 +162,7 @@ class JobRecording(Base):
         CheckConstraint(one_of("state", JOB_RECORDING_STATES), name="state"),
         Index(None, "alignment_id", "profile_version_id"),
         Index("ix_job_recordings_open", "job_id", postgresql_where=text("state IN ('aligning', 'scoring')")),
-        {
-            "comment": "files of a job; done with an error_code is a warning (analysed, but without its transcript)"
-        },
+        {"comment": "files of a job; done with an error_code is a warning (analysed, but without its transcript)"},
     )
 
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)

@@ -131,9 +131,7 @@ def upgrade() -> None:
         sa.Column("archive_id", sa.BigInteger(), nullable=False),
         sa.Column("path", sa.String(), nullable=False, comment="relative to the archive, with /"),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "mtime_ns", sa.BigInteger(), nullable=False, comment="unchanged path, size and time skip the hash"
-        ),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False, comment="unchanged path, size and time skip the hash"),
         sa.Column("recording_id", sa.BigInteger(), nullable=True),
         sa.Column("transcript_path", sa.String(), nullable=True),
         sa.Column(
@@ -149,9 +147,7 @@ def upgrade() -> None:
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["archive_id"], ["archives.id"], name=op.f("fk_archive_files_archive_id")),
-        sa.ForeignKeyConstraint(
-            ["recording_id"], ["recordings.id"], name=op.f("fk_archive_files_recording_id")
-        ),
+        sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_archive_files_recording_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_files")),
         sa.UniqueConstraint("archive_id", "path", name=op.f("uq_archive_files_archive_id_path")),
         comment="paths in archives and what they held when last seen",
@@ -168,9 +164,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["profile_id"], ["profiles.id"], name=op.f("fk_profile_versions_profile_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profile_versions")),
-        sa.UniqueConstraint(
-            "profile_id", "fingerprint", name=op.f("uq_profile_versions_profile_id_fingerprint")
-        ),
+        sa.UniqueConstraint("profile_id", "fingerprint", name=op.f("uq_profile_versions_profile_id_fingerprint")),
         sa.UniqueConstraint("profile_id", "version", name=op.f("uq_profile_versions_profile_id_version")),
         comment="immutable: a change of anything is a new version",
     )
@@ -208,9 +202,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('pending', 'done', 'failed')", name=op.f("ck_alignments_state")),
         sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_alignments_recording_id")),
-        sa.ForeignKeyConstraint(
-            ["source_file_id"], ["archive_files.id"], name=op.f("fk_alignments_source_file_id")
-        ),
+        sa.ForeignKeyConstraint(["source_file_id"], ["archive_files.id"], name=op.f("fk_alignments_source_file_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alignments")),
         sa.UniqueConstraint(
             "recording_id",
@@ -240,9 +232,7 @@ def upgrade() -> None:
             comment="when the whole archive had been walked",
         ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_jobs_state")
-        ),
+        sa.CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_jobs_state")),
         sa.ForeignKeyConstraint(["archive_id"], ["archives.id"], name=op.f("fk_jobs_archive_id")),
         sa.ForeignKeyConstraint(
             ["profile_version_id"], ["profile_versions.id"], name=op.f("fk_jobs_profile_version_id")
@@ -263,9 +253,7 @@ def upgrade() -> None:
             name=op.f("fk_alignment_speakers_alignment_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["speaker_id"], ["speakers.id"], name=op.f("fk_alignment_speakers_speaker_id")
-        ),
+        sa.ForeignKeyConstraint(["speaker_id"], ["speakers.id"], name=op.f("fk_alignment_speakers_speaker_id")),
         sa.PrimaryKeyConstraint("alignment_id", "speaker_id", name=op.f("pk_alignment_speakers")),
         comment="voice embeddings (256 numbers) of an alignment's speakers",
     )
@@ -276,9 +264,7 @@ def upgrade() -> None:
         sa.Column("profile_version_id", sa.BigInteger(), nullable=False),
         sa.Column("utterances", sa.Integer(), nullable=False),
         sa.Column("seconds", sa.REAL(), nullable=False),
-        sa.Column(
-            "opened_at", sa.DateTime(timezone=True), nullable=True, comment="admitted by the dispatcher"
-        ),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True, comment="admitted by the dispatcher"),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_batches_job_id")),
@@ -327,17 +313,13 @@ def upgrade() -> None:
             "state IN ('aligning', 'scoring', 'done', 'failed', 'cancelled')",
             name=op.f("ck_job_recordings_state"),
         ),
-        sa.ForeignKeyConstraint(
-            ["alignment_id"], ["alignments.id"], name=op.f("fk_job_recordings_alignment_id")
-        ),
+        sa.ForeignKeyConstraint(["alignment_id"], ["alignments.id"], name=op.f("fk_job_recordings_alignment_id")),
         sa.ForeignKeyConstraint(["file_id"], ["archive_files.id"], name=op.f("fk_job_recordings_file_id")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_recordings_job_id")),
         sa.ForeignKeyConstraint(
             ["profile_version_id"], ["profile_versions.id"], name=op.f("fk_job_recordings_profile_version_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["recording_id"], ["recordings.id"], name=op.f("fk_job_recordings_recording_id")
-        ),
+        sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_job_recordings_recording_id")),
         sa.PrimaryKeyConstraint("job_id", "file_id", name=op.f("pk_job_recordings")),
         comment="files of a job; done with an error_code is a warning (analysed, but without its transcript)",
     )
@@ -403,9 +385,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(), nullable=True),
         sa.Column("words", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("phones", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-        sa.Column(
-            "quality", sa.String(), nullable=True, comment="what is missing and why, NULL when nothing"
-        ),
+        sa.Column("quality", sa.String(), nullable=True, comment="what is missing and why, NULL when nothing"),
         sa.CheckConstraint("end_s > start_s", name=op.f("ck_utterances_has_duration")),
         sa.ForeignKeyConstraint(
             ["alignment_id"], ["alignments.id"], name=op.f("fk_utterances_alignment_id"), ondelete="CASCADE"
@@ -421,9 +401,7 @@ def upgrade() -> None:
         sa.Column("first_no", sa.Integer(), nullable=False),
         sa.Column("last_no", sa.Integer(), nullable=False),
         sa.Column("profile_version_id", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["alignment_id"], ["alignments.id"], name=op.f("fk_batch_members_alignment_id")
-        ),
+        sa.ForeignKeyConstraint(["alignment_id"], ["alignments.id"], name=op.f("fk_batch_members_alignment_id")),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["batches.id"], name=op.f("fk_batch_members_batch_id"), ondelete="CASCADE"
         ),
@@ -441,9 +419,7 @@ def upgrade() -> None:
         sa.Column("group_id", sa.BigInteger(), nullable=False),
         sa.Column("alignment_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["alignment_id"], ["alignments.id"], name=op.f("fk_group_members_alignment_id")
-        ),
+        sa.ForeignKeyConstraint(["alignment_id"], ["alignments.id"], name=op.f("fk_group_members_alignment_id")),
         sa.ForeignKeyConstraint(
             ["group_id"], ["groups.id"], name=op.f("fk_group_members_group_id"), ondelete="CASCADE"
         ),
@@ -481,9 +457,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error_code", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
-        sa.Column(
-            "traceback", sa.String(), nullable=True, comment="of the last failed attempt, without values"
-        ),
+        sa.Column("traceback", sa.String(), nullable=True, comment="of the last failed attempt, without values"),
         sa.Column("artifact_url", sa.String(), nullable=True),
         sa.Column("artifact_sha256", sa.String(), nullable=True),
         sa.Column("artifact_bytes", sa.BigInteger(), nullable=True),
@@ -511,9 +485,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("group_id", "stage", name=op.f("uq_stages_group_id_stage")),
         comment="work and its state: waiting, ready, running (with a lease), done, dead, cancelled",
     )
-    op.create_index(
-        "ix_stages_dead", "stages", ["job_id"], unique=False, postgresql_where=sa.text("state = 'dead'")
-    )
+    op.create_index("ix_stages_dead", "stages", ["job_id"], unique=False, postgresql_where=sa.text("state = 'dead'"))
     op.create_index(
         "ix_stages_lease",
         "stages",
@@ -531,9 +503,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_stages_ready", "stages", ["ready_at"], unique=False, postgresql_where=sa.text("state = 'ready'")
     )
-    op.create_index(
-        "uq_stages_ingest", "stages", ["job_id"], unique=True, postgresql_where=sa.text("stage = 'ingest'")
-    )
+    op.create_index("uq_stages_ingest", "stages", ["job_id"], unique=True, postgresql_where=sa.text("stage = 'ingest'"))
 
     op.create_foreign_key("fk_profiles_champion_id", "profiles", "profile_versions", ["champion_id"], ["id"])
     op.execute("""

@@ -111,8 +111,7 @@ def from_plain_text(
             pause = words[index].start_s - words[index - 1].end_s
             full = words[index].end_s - words[first].start_s > max_s
             turned = (
-                owners[index] != owners[index - 1]
-                and turns[owners[index]].speaker != turns[owners[index - 1]].speaker
+                owners[index] != owners[index - 1] and turns[owners[index]].speaker != turns[owners[index - 1]].speaker
             )
             sentence = index - 1 in ends and pause >= SENTENCE_PAUSE_S
             if not (pause >= PAUSE_S or full or turned or sentence):
@@ -144,9 +143,7 @@ def _with_words(draft: Draft, samples: NDArray[np.float32], aligner: Aligner) ->
         draft.channel,
         draft.speaker,
         draft.text,
-        tuple(
-            Word(w.text, round(w.start_s + begin, 3), round(w.end_s + begin, 3), w.confidence) for w in words
-        ),
+        tuple(Word(w.text, round(w.start_s + begin, 3), round(w.end_s + begin, 3), w.confidence) for w in words),
         tuple(Phone(p.label, round(p.start_s + begin, 3), round(p.end_s + begin, 3)) for p in phones),
     )
 
@@ -168,27 +165,21 @@ def _cut(draft: Draft, max_s: float) -> list[Draft]:
         start, end = draft.start_s + index * step, draft.start_s + (index + 1) * step
         if draft.words is not None:
             own = tuple(
-                word
-                for middle, word in timed
-                if start <= middle < end or (index == parts - 1 and middle >= end)
+                word for middle, word in timed if start <= middle < end or (index == parts - 1 and middle >= end)
             )
             text = " ".join(word.text for word in own)
             phones = tuple(p for p in draft.phones or () if start <= (p.start_s + p.end_s) / 2 < end)
-            pieces.append(
-                Draft(start, end, draft.channel, draft.speaker, text or None, own, phones, draft.quality)
-            )
+            pieces.append(Draft(start, end, draft.channel, draft.speaker, text or None, own, phones, draft.quality))
         else:
             share = written[len(written) * index // parts : len(written) * (index + 1) // parts]
             pieces.append(
-                Draft(
-                    start, end, draft.channel, draft.speaker, " ".join(share) or None, quality=draft.quality
-                )
+                Draft(start, end, draft.channel, draft.speaker, " ".join(share) or None, quality=draft.quality)
             )
     return pieces
 
 
 def _channels_of(channels: NDArray[np.float32], turns: Sequence[Turn]) -> list[int]:
-    """The channel each turn is heard on: the loudest in it; a named speaker keeps the one that most of their time is on."""
+    """The channel each turn is heard on: the loudest; a named speaker keeps the one with most of their time."""
     if len(channels) == 1:
         return [0] * len(turns)
     single = [_loudest(channels, turn.start_s or 0.0, turn.end_s or 0.0) for turn in turns]

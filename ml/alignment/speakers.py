@@ -88,7 +88,7 @@ def speaker_vector(embeddings: Sequence[NDArray[np.float32] | None]) -> NDArray[
     known = [e for e in embeddings if e is not None][:UTTERANCES_PER_SPEAKER]
     if not known:
         return np.zeros(SIZE, dtype=np.float32)
-    return np.mean(known, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(known, axis=0), dtype=np.float32)
 
 
 def cluster(embeddings: Sequence[NDArray[np.float32] | None]) -> list[int]:
@@ -107,9 +107,9 @@ def cluster(embeddings: Sequence[NDArray[np.float32] | None]) -> list[int]:
         )
         labels = clustering.fit_predict(vectors)
         if labels.max() >= MAX_SPEAKERS:
-            labels = AgglomerativeClustering(
-                n_clusters=MAX_SPEAKERS, metric="cosine", linkage="average"
-            ).fit_predict(vectors)
+            labels = AgglomerativeClustering(n_clusters=MAX_SPEAKERS, metric="cosine", linkage="average").fit_predict(
+                vectors
+            )
         raw = dict(zip(known, (int(label) for label in labels), strict=True))
     order: dict[int, int] = {}
     result, last = [], 0

@@ -21,7 +21,11 @@ SILENT_PEAK = 1e-3
 TOLERATED_ERRORS = 20
 #: Extensions that ingest takes for recordings.
 EXTENSIONS = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .mp4 .m4v .mov .mkv .webm .wma .amr .3gp .aif .aiff .au .gsm .mka .avi".split()
+    f".{name}"
+    for name in (
+        *("wav", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aac", "mp4", "m4v", "mov", "mkv", "webm"),
+        *("wma", "amr", "3gp", "aif", "aiff", "au", "gsm", "mka", "avi"),
+    )
 )
 
 
@@ -79,9 +83,7 @@ def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDAr
         for block in _blocks(container, last):
             # Blocks before the start are dropped as they come, so that a late part of a long recording stays small.
             if passed + block.shape[1] > first:
-                blocks.append(
-                    block[:, max(0, first - passed) : None if last is None else max(0, last - passed)]
-                )
+                blocks.append(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
             passed += block.shape[1]
     if not passed:
         raise AudioEmpty("the file holds no samples")
@@ -149,7 +151,7 @@ def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split",
 
 def channel_samples(samples: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
     """One channel [n] of [channels, n], or the mix of all for None."""
-    return samples.mean(axis=0) if channel is None else samples[channel]
+    return np.asarray(samples.mean(axis=0) if channel is None else samples[channel], dtype=np.float32)
 
 
 def _correlation(pair: NDArray[np.float32]) -> float:

@@ -25,11 +25,7 @@ def nemo(folder: Path) -> Iterator[LabelledUtterance]:
         for row in csv.DictReader(lines, delimiter="\t"):
             name = Path(row["file_id"])
             path = next(
-                (
-                    p
-                    for p in (folder / "samples" / name.with_suffix(s) for s in (".ogg", ".wav"))
-                    if p.is_file()
-                ),
+                (p for p in (folder / "samples" / name.with_suffix(s) for s in (".ogg", ".wav")) if p.is_file()),
                 None,
             )
             if path is None:

@@ -33,7 +33,7 @@ def write_voices(items: Iterable[LabelledUtterance], out: Path) -> int:
         if len(pending) == 64:
             flush()
     flush()
-    np.savez(out, **voices)
+    np.savez(out, **voices)  # type: ignore[arg-type]
     return len(voices)
 
 

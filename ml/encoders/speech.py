@@ -85,9 +85,7 @@ class SpeechEncoder:
         self._pads = model.config.feat_extract_norm == "layer"
 
     @classmethod
-    def load(
-        cls, source: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
-    ) -> "SpeechEncoder":
+    def load(cls, source: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> "SpeechEncoder":
         """Load a local folder in the Hub's format, or a Hub id; raises `ModelError` when it is not there."""
         try:
             model = Wav2Vec2Model.from_pretrained(source, dtype=dtype, use_safetensors=True)
@@ -132,9 +130,7 @@ class SpeechEncoder:
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in waveforms]
         usable = [i for i, wave in enumerate(waveforms) if len(wave) >= MIN_SAMPLES]
         for group in self._groups(usable, waveforms):
-            for index, frames in zip(
-                group, self._forward([waveforms[i] for i in group], layer_weights), strict=True
-            ):
+            for index, frames in zip(group, self._forward([waveforms[i] for i in group], layer_weights), strict=True):
                 result[index] = frames
         return result
 

@@ -77,9 +77,7 @@ class TextEncoder:
         if delta:
             own = dict(model.named_parameters())
             if unknown := delta.keys() - own.keys():
-                raise ModelError(
-                    f"the bundle changes {len(unknown)} tensors that the text encoder does not have"
-                )
+                raise ModelError(f"the bundle changes {len(unknown)} tensors that the text encoder does not have")
             with torch.no_grad():
                 for name, tensor in delta.items():
                     own[name].copy_(tensor.to(own[name].dtype))

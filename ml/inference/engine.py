@@ -70,9 +70,7 @@ class Engine:
             texts.append(item.text or "" if usable else "")
             quality.append(" ".join(notes) or None)
         tokens = (
-            self._text.encoder.encode(texts)
-            if self._text is not None
-            else [np.zeros((0, 1), np.float32)] * len(items)
+            self._text.encoder.encode(texts) if self._text is not None else [np.zeros((0, 1), np.float32)] * len(items)
         )
         return Extract(frames, tokens, quality)
 
@@ -105,10 +103,7 @@ def _load_speech(side: dict[str, Any], device: str) -> _Speech:
     encoder.do_normalize = bool(config["do_normalize"])
     head = SpeechEmotionModel.from_config(config["head"])
     head.load_state_dict(
-        {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in bundle.part("head").items()
-        }
+        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in bundle.part("head").items()}
     )
     return _Speech(encoder, bundle.tensors["layer_weights"].float().numpy(), head.eval().to(device))
 
@@ -118,9 +113,7 @@ def _load_text(side: dict[str, Any], device: str) -> _Text:
     if bundle.meta.kind != "makiuchi-text":
         raise ModelError(f"bundle {bundle.meta.name} is a {bundle.meta.kind} model, not a text model")
     named = bundle.meta.config["encoder"]
-    encoder = TextEncoder.load(
-        named["source"], sha256=named["sha256"], delta=bundle.part("encoder"), device=device
-    )
+    encoder = TextEncoder.load(named["source"], sha256=named["sha256"], delta=bundle.part("encoder"), device=device)
     head = TextEmotionCnn.from_config(bundle.meta.config["head"])
     head.load_state_dict({name: tensor.float() for name, tensor in bundle.part("head").items()})
     return _Text(encoder, head.eval().to(device))

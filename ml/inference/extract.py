@@ -34,8 +34,6 @@ class Extract:
 
         def split(name: str) -> list[NDArray[np.float32]]:
             ends = np.cumsum(tensors[f"{name}_lengths"])
-            return (
-                [part.astype(np.float32) for part in np.split(tensors[name], ends[:-1])] if len(ends) else []
-            )
+            return [part.astype(np.float32) for part in np.split(tensors[name], ends[:-1])] if len(ends) else []
 
         return cls(split("frames"), split("tokens"), json.loads(bytes(tensors["quality"].tobytes()).decode()))

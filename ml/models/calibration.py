@@ -14,9 +14,7 @@ def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def negative_log_likelihood(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], temperature: float
-) -> float:
+def negative_log_likelihood(logits: NDArray[np.float64], labels: NDArray[np.int64], temperature: float) -> float:
     """Mean negative log-likelihood of labels [N] under softmax(logits [N, C] / temperature)."""
     return float(-log_softmax(logits / temperature)[np.arange(len(labels)), labels].mean())
 

@@ -62,7 +62,7 @@ class SpeechModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Wav2Vec2Model(Wav2Vec2Config(**ENCODER))
-        self.layer_weights = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
+        self.layer_weights: Tensor = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
         self.head = SpeechEmotionModel(
             SpeechEmotionConfig(input_size=ENCODER["hidden_size"], channels=256, bottleneck=16)
         )
@@ -194,9 +194,7 @@ def train(
     peaks = [group["lr"] for group in optimiser.param_groups]
     average, best, best_score = copy.deepcopy(model), copy.deepcopy(model), 0.0
     # Corpora and classes are drawn evenly, whatever their sizes.
-    counts = {
-        key: sum((c.corpus, c.label) == key for c in clips) for key in {(c.corpus, c.label) for c in clips}
-    }
+    counts = {key: sum((c.corpus, c.label) == key for c in clips) for key in {(c.corpus, c.label) for c in clips}}
     share = {"ravdess": 0.55, "nemo": 0.45}
     odds = np.array([share[c.corpus] / counts[c.corpus, c.label] for c in clips])
     odds /= odds.sum()
@@ -204,14 +202,10 @@ def train(
     while (spent := (time.monotonic() - start) / 60) < minutes:
         progress = spent / minutes
         for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-            group["lr"] = (
-                peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-            )
+            group["lr"] = peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         model.train()
         picked = [clips[i] for i in rng.choice(len(clips), size=batch, p=odds)]
-        waves, lengths, speakers, labels = make_batch(
-            picked, voices, SEGMENT * (1 if rng.random() < 0.75 else 2), rng
-        )
+        waves, lengths, speakers, labels = make_batch(picked, voices, SEGMENT * (1 if rng.random() < 0.75 else 2), rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, real, mel = model(waves, lengths, speakers)
         targets = labels[:, None].expand(-1, logits.shape[1])
@@ -255,9 +249,7 @@ def evaluate(model: SpeechModel, clips: Sequence[Clip], voices: Voices) -> dict[
         }
     for corpus in sorted({clip.corpus for clip in clips}):
         rows = np.array([clip.corpus == corpus for clip in clips])
-        result["confusion"][corpus] = confusion(
-            labels[rows], logits[rows].argmax(axis=1), len(EMOTIONS)
-        ).tolist()
+        result["confusion"][corpus] = confusion(labels[rows], logits[rows].argmax(axis=1), len(EMOTIONS)).tolist()
     return result
 
 
@@ -309,12 +301,8 @@ def main() -> None:
     print(f"{len(training)} training, {len(dev)} development, {len(test)} test utterances", flush=True)
     model = SpeechModel()
     waveforms = [clip.samples for clip in training] + unlabelled(options.librispeech)
-    model.readout = train_front_end(
-        model.encoder, waveforms, steps=options.front_end_steps, seed=options.seed
-    )
-    best = train(
-        model, training, dev, voices, minutes=options.minutes, batch=options.batch, seed=options.seed
-    )
+    model.readout = train_front_end(model.encoder, waveforms, steps=options.front_end_steps, seed=options.seed)
+    best = train(model, training, dev, voices, minutes=options.minutes, batch=options.batch, seed=options.seed)
     temperature = fit_temperature(predict_logits(best, dev, voices), np.array([clip.label for clip in dev]))
     metrics = {"dev": judge(predict_logits(best, dev, voices), dev), "test": evaluate(best, test, voices)}
     export(best, options.out, temperature, metrics)

@@ -45,9 +45,7 @@ def plain(text: str) -> str:
 
 def tokenise(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Ids and attention mask [B, T] with special tokens."""
-    batch = encoder.tokenizer(
-        list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-    )
+    batch = encoder.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
     return batch["input_ids"], batch["attention_mask"]
 
 
@@ -101,15 +99,11 @@ def train(
         # Drawn in one go and cut by length, so that little is padded.
         drawn = rng.choice(len(items), size=256, p=odds)
         for part in np.array_split(sorted(drawn, key=lambda i: len(items[i].text or "")), 8):
-            texts = [
-                plain(items[i].text or "") if rng.random() < 0.5 else (items[i].text or "") for i in part
-            ]
+            texts = [plain(items[i].text or "") if rng.random() < 0.5 else (items[i].text or "") for i in part]
             ids, mask = tokenise(encoder, texts)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = logits_of(encoder, head, ids, mask)
-            loss = nn.functional.cross_entropy(
-                logits.float(), torch.from_numpy(labels[part]), label_smoothing=0.05
-            )
+            loss = nn.functional.cross_entropy(logits.float(), torch.from_numpy(labels[part]), label_smoothing=0.05)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_([*trained, *head.parameters()], 1.0)
@@ -119,9 +113,7 @@ def train(
             judged = spent
             predicted = evaluate(encoder, head, [plain(item.text or "") for item in dev]).argmax(axis=1)
             score = macro_f1(dev_labels, predicted)
-            print(
-                f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev macro-F1 {score:.3f}", flush=True
-            )
+            print(f"{spent:5.1f} min, step {step}, loss {loss.item():.3f}, dev macro-F1 {score:.3f}", flush=True)
             if score > best_score:
                 best, best_score = (
                     (copy.deepcopy(encoder.model.state_dict()), copy.deepcopy(head.state_dict())),

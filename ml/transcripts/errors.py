@@ -7,6 +7,4 @@ class TranscriptUnreadable(RecordingError):
     """The file is not a transcript in a form that is read."""
 
     code = "transcript_unreadable"
-    hint = (
-        "Write plain text, or lines of `start end [speaker] text` with times in seconds; then enqueue again."
-    )
+    hint = "Write plain text, or lines of `start end [speaker] text` with times in seconds; then enqueue again."

@@ -57,24 +57,18 @@ def read_transcript(path: Path) -> Transcript:
         raw = path.read_bytes()
     except OSError as exc:
         raise TranscriptUnreadable(f"{path.name} cannot be opened ({type(exc).__name__})") from exc
-    lines = [
-        (number, line) for number, line in enumerate(_text(raw, path).splitlines(), start=1) if line.strip()
-    ]
+    lines = [(number, line) for number, line in enumerate(_text(raw, path).splitlines(), start=1) if line.strip()]
     timed = [_LINE.match(line) for _, line in lines]
-    # Two numbers open a timed line. One line like that among many is prose ("2 3 weeks ago"), most of them are a format.
+    # Two numbers open a timed line. One among many lines is prose ("2 3 weeks ago"), most of them are a format.
     if lines and sum(m is not None for m in timed) > len(lines) / 2:
         turns = []
         for (number, _), match in zip(lines, timed, strict=True):
             if match is None:
-                raise TranscriptUnreadable(
-                    f"{path.name}, line {number}: no `start end` although other lines have it"
-                )
+                raise TranscriptUnreadable(f"{path.name}, line {number}: no `start end` although other lines have it")
             start, end = _seconds(match.groups()[0:3]), _seconds(match.groups()[3:6])
             if end <= start:
                 raise TranscriptUnreadable(f"{path.name}, line {number}: the turn ends before it starts")
-            turns.append(
-                Turn(_words(match.group(8) or ""), start, end, (match.group(7) or "").strip() or None)
-            )
+            turns.append(Turn(_words(match.group(8) or ""), start, end, (match.group(7) or "").strip() or None))
         turns.sort(key=lambda turn: (turn.start_s or 0.0, turn.end_s or 0.0))
     else:
         turns = []
@@ -88,9 +82,7 @@ def read_transcript(path: Path) -> Transcript:
 def _text(raw: bytes, path: Path) -> str:
     if b"\x00" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TranscriptUnreadable(f"{path.name} is not text (it holds zero bytes)")
-    encodings = (
-        ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252", "latin-1"]
-    )
+    encodings = ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
         try:
             return raw.decode(encoding)

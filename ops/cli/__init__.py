@@ -1,1 +1,1 @@
-"""The `tenor` command."""
+"""The command `tenor`."""

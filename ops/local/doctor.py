@@ -47,13 +47,9 @@ def doctor() -> list[Check]:
     named = sorted(name for name in os.environ if name.startswith("TENOR_"))
     source = f"{file if file.exists() else 'no file'}; variables: {', '.join(named) or 'none'}"
     checks.append(Check("settings", True, source))
-    present = (
-        settings.home if settings.home.is_dir() else next(p for p in settings.home.parents if p.is_dir())
-    )
+    present = settings.home if settings.home.is_dir() else next(p for p in settings.home.parents if p.is_dir())
     free = shutil.disk_usage(present).free
-    checks.append(
-        Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space.")
-    )
+    checks.append(Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space."))
     checks += _models(settings.profile)
     services = known(settings)
     if services is None:

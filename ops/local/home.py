@@ -80,7 +80,11 @@ def read_secrets(home: Path) -> Secrets:
     if path.exists():
         return Secrets(**json.loads(path.read_text()))
     made = Secrets(
-        *(secrets.token_urlsafe(24) for _ in range(5)),
+        owner_password=secrets.token_urlsafe(24),
+        worker_password=secrets.token_urlsafe(24),
+        reader_password=secrets.token_urlsafe(24),
+        redis_password=secrets.token_urlsafe(24),
+        flower_password=secrets.token_urlsafe(24),
         postgres_port=free_port(),
         redis_port=free_port(),
         flower_port=free_port(),

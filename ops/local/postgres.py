@@ -104,9 +104,7 @@ class Postgres:
         self.data = folder
         self.log = log
 
-    def _run(
-        self, *command: str, timeout_s: float = 120.0, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, timeout_s: float = 120.0, check: bool = True) -> subprocess.CompletedProcess[str]:
         identity: dict[str, Any] = {}
         if self.who is not None:
             identity = {"user": self.who.uid, "group": self.who.gid, "extra_groups": []}

@@ -38,11 +38,7 @@ def code_version() -> str:
     """The newest modification among the modules that workers run."""
     root = Path(__file__).parents[2]
     newest = max(
-        (
-            path.stat().st_mtime_ns
-            for layer in ("ml", "db", "workers")
-            for path in (root / layer).rglob("*.py")
-        ),
+        (path.stat().st_mtime_ns for layer in ("ml", "db", "workers") for path in (root / layer).rglob("*.py")),
         default=0,
     )
     return str(newest)

@@ -51,9 +51,7 @@ class Services:
         return variables
 
 
-def up(
-    settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None
-) -> Services:
+def up(settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None) -> Services:
     """Start what does not run yet; safe to call at any time and from several commands at once."""
     settings = settings or load_settings()
     homes.prepare(settings.home)
@@ -87,8 +85,7 @@ def describe(settings: Settings, secrets: homes.Secrets) -> Services:
         database_url=database,
         owner_url=owner,
         analyst_url=analyst,
-        broker_url=settings.broker_url
-        or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
+        broker_url=settings.broker_url or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
         flower_url=f"http://127.0.0.1:{secrets.flower_port}",
         flower_user="tenor",
         flower_password=secrets.flower_password,
@@ -152,9 +149,7 @@ def _redis_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.S
     if homes.port_in_use(secrets.redis_port):
         secrets = replace(secrets, redis_port=homes.free_port())
     progress("starting Redis")
-    process = redis.start(
-        home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis")
-    )
+    process = redis.start(home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis"))
     processes.record(home / "run", "redis", process.pid, "")
     return secrets
 
@@ -164,7 +159,7 @@ def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, pro
 
     engine = make_engine(services.owner_url)
     try:
-        if current(engine) != head() or settings.owner_url is None and settings.database_url is None:
+        if current(engine) != head() or (settings.owner_url is None and settings.database_url is None):
             if current(engine) != head():
                 progress("creating tables and views")
                 upgrade(services.owner_url)

@@ -64,7 +64,5 @@ def read_dialogues(folder: Path) -> list[Dialogue]:
 def _line(path: Path, number: int, turn: list[Any]) -> Line:
     side, mood, text, *gap = turn
     if side not in SIDES or mood not in EMOTIONS or len(gap) > 1:
-        raise ValueError(
-            f"{path.name}, turn {number}: expected [side, mood, text] or [side, mood, text, gap_s]"
-        )
+        raise ValueError(f"{path.name}, turn {number}: expected [side, mood, text] or [side, mood, text, gap_s]")
     return Line(side, mood, text, gap[0] if gap else None)

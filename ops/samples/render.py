@@ -123,9 +123,7 @@ def main() -> int:
         return 1
     for name, seconds, size in made:
         print(f"{name:24} {seconds:6.2f} s {size:8,} bytes")
-    print(
-        f"{len(made)} calls, {sum(s for _, s, _ in made):.1f} s, {sum(b for _, _, b in made):,} bytes in {out}"
-    )
+    print(f"{len(made)} calls, {sum(s for _, s, _ in made):.1f} s, {sum(b for _, _, b in made):,} bytes in {out}")
     return 0
 
 

@@ -55,9 +55,7 @@ def espeak() -> str:
     """Path of the espeak-ng program; raises `SynthesiserMissing`."""
     found = shutil.which("espeak-ng")
     if found is None:
-        raise SynthesiserMissing(
-            "espeak-ng is not installed; `apt-get install espeak-ng` brings it (1.51 was used)"
-        )
+        raise SynthesiserMissing("espeak-ng is not installed; `apt-get install espeak-ng` brings it (1.51 was used)")
     return found
 
 

@@ -58,9 +58,7 @@ def _work(claim: Claim) -> Outcome:
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
     spent = time.monotonic() - started
-    summary = (
-        f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
-    )
+    summary = f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
     return Outcome(summary, lambda conn: _commit(conn, claim, results))
 
 
@@ -126,9 +124,7 @@ def _commit(
     pending = {
         row.id
         for row in conn.execute(
-            text(
-                "SELECT id FROM alignments WHERE id = ANY(:ids) AND state = 'pending' ORDER BY id FOR UPDATE"
-            ),
+            text("SELECT id FROM alignments WHERE id = ANY(:ids) AND state = 'pending' ORDER BY id FOR UPDATE"),
             {"ids": ids},
         )
     }
@@ -201,9 +197,7 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
                 # Kept until the text model has read it, see the fuse stage.
                 u.text,
                 u.language,
-                [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words]
-                if u.words and keep_text
-                else None,
+                [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words] if u.words and keep_text else None,
                 [[p.label, p.start_s, p.end_s] for p in u.phones] if u.phones else None,
                 u.quality,
             )
@@ -233,8 +227,8 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
 def _explain(code: str, quality: dict[str, object]) -> str:
     sentences = {
         "transcript_mismatch": "the transcript is not what is said; analysed by voice alone",
-        "language_not_aligned": "no aligner for this language, and the transcript has no times; analysed by voice alone",
-        "transcript_too_long_without_times": "too long to align without times in the transcript; analysed by voice alone",
+        "language_not_aligned": "no aligner for this language and no times in the transcript; analysed by voice alone",
+        "transcript_too_long_without_times": "so long a transcript needs times; analysed by voice alone",
     }
     return str(quality.get("detail") or sentences.get(code, code))
 

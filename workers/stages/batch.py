@@ -51,7 +51,20 @@ def items(claim: Claim) -> list[Item]:
             """),
             {"batch": claim.batch_id},
         ).all()
-    return [Item(*row[:8], Path(row.url) / row.path) for row in rows]
+    return [
+        Item(
+            row.alignment_id,
+            row.utterance_no,
+            row.speaker_id,
+            row.channel,
+            row.start_s,
+            row.end_s,
+            row.text,
+            row.language,
+            Path(row.url) / row.path,
+        )
+        for row in rows
+    ]
 
 
 def speaker_vectors(claim: Claim, batch: Sequence[Item]) -> NDArray[np.float32]:
@@ -108,6 +121,11 @@ def earlier(claim: Claim, stage: str) -> artifacts.Tensors:
     if row is None or row.artifact_url is None:
         raise ArtifactBroken(f"the {stage} stage of this batch has left no object")
     return artifacts.read((row.artifact_url, row.artifact_sha256, row.artifact_bytes))
+
+
+def probabilities(claim: Claim, stage: str) -> NDArray[np.float64]:
+    """The probabilities [N, 7] that an earlier stage of this batch wrote."""
+    return np.asarray(earlier(claim, stage)["probabilities"], dtype=np.float64)
 
 
 def make_next_ready(conn: Connection, claim: Claim) -> Sequence[int]:

@@ -36,9 +36,7 @@ def _work(claim: Claim) -> Outcome:
                 round((item.end_s - begin) * SAMPLE_RATE),
             )
             utterances.append(
-                UtteranceAudio(
-                    channel_samples(samples[:, start:stop], item.channel), item.text, item.language
-                )
+                UtteranceAudio(channel_samples(samples[:, start:stop], item.channel), item.text, item.language)
             )
     extracted = batch.models(claim).extract(utterances)
     seconds = sum(item.end_s - item.start_s for item in items)

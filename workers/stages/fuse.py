@@ -31,8 +31,8 @@ def _work(claim: Claim) -> Outcome:
     assert claim.batch_id is not None
     version_id, fingerprint, spec = batch.version(claim)
     items = batch.items(claim)
-    speech = batch.earlier(claim, "ser")["probabilities"]
-    words = batch.earlier(claim, "ter")["probabilities"]
+    speech = batch.probabilities(claim, "ser")
+    words = batch.probabilities(claim, "ter")
     quality = Extract.from_tensors(batch.earlier(claim, "extract")).quality
     block = ScoreBlock(
         profile_version_id=version_id,

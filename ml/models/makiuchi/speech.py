@@ -35,9 +35,7 @@ class SpeechEmotionConfig:
 
     def __post_init__(self) -> None:
         if self.segment_frames % self.factor:
-            raise ModelError(
-                f"segment_frames {self.segment_frames} is not a multiple of factor {self.factor}"
-            )
+            raise ModelError(f"segment_frames {self.segment_frames} is not a multiple of factor {self.factor}")
 
 
 class SpeechEmotionModel(nn.Module):

@@ -63,9 +63,7 @@ class TextEmotionCnn(nn.Module):
         return logits
 
     @torch.inference_mode()
-    def predict(
-        self, tokens: Sequence[NDArray[np.float32]], *, temperature: float = 1.0
-    ) -> NDArray[np.float64]:
+    def predict(self, tokens: Sequence[NDArray[np.float32]], *, temperature: float = 1.0) -> NDArray[np.float64]:
         """Probabilities [N, classes] of N texts of [tokens, input]; NaN rows where there is no token."""
         parameter = next(self.parameters())
         result = np.full((len(tokens), self.config.classes), np.nan)

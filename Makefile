@@ -1,0 +1,43 @@
+# Every target sets up what it needs. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+# make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint types contracts check up down bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## create .venv and install everything (does nothing when that is done)
+	@PYTHON="$(PYTHON)" sh ops/setup/setup.sh
+
+demo: setup ## analyse the bundled sample archive and show what it holds
+	@$(BIN)/python -m ops.samples.demo
+
+test: setup ## pass the tests
+	@$(BIN)/python -m pytest
+
+lint: setup ## lint and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## static types
+	@$(BIN)/mypy
+
+contracts: setup ## layers: who may import whom
+	@$(BIN)/lint-imports
+
+check: lint types contracts ## lint, types and contracts
+
+up: setup ## start Postgres, Redis, workers and Flower
+	@$(BIN)/tenor up
+
+down: setup ## stop them
+	@$(BIN)/tenor down
+
+bench: setup ## COPY-and-upsert against row-by-row writing of scores
+	@$(BIN)/python -m ops.bench.score_writer
+
+clean: ## remove the virtual environment and caches (data in TENOR_HOME stays)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

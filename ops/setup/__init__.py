@@ -1,0 +1,1 @@
+"""Setting up a checkout; run through `make`."""
