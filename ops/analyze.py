@@ -1,109 +1,150 @@
-"""`tenor analyze`: from a folder to rows in Postgres with one call."""
+"""`tenor analyze` as a function: services, enqueue, follow. Used by the command and by `make demo`."""
 
+import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from db.engine import make_engine
-from ml.profiles import Profile, load_profile
-from ops import jobs
-from ops.local import Services, up
-from ops.local.home import last_lines
-from ops.local.processes import running
-from ops.local.services import WORKERS
-from ops.progress import follow
-from workers.enqueue import JobOptions
-from workers.settings import Settings, load_settings
+from ops import access, jobs
+from ops.cli.licences import announce
+from ops.cli.text import visible
+from ops.follow import follow
+from ops.jobs import JobStatus
+from ops.progress import display, say
+from workers.settings import Settings
+
+
+class NothingAnalysed(jobs.JobFailed):
+    """Every recording of an archive failed."""
+
+    code = "nothing_analysed"
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """What became of an archive; `first_score_s` counts from the start of the command."""
+    """What one analysis did; of the `files` that are `done`, `reused` were analysed before."""
 
     job_id: int
-    state: str
+    profile: str
+    version: int
     files: int
     done: int
     failed: int
-    warnings: int
     reused: int
     utterances: int
+    #: Length of all recordings of the job, reused ones too.
     audio_s: float
-    elapsed_s: float
+    #: From the start of the command to the first row in `scores`; None when nothing new was scored.
     first_score_s: float | None
+    elapsed_s: float
+    #: Read-only login, with its password when it is the embedded server's.
+    analyst_url: str
+    flower_url: str | None
+    flower_user: str | None
+    flower_password: str | None
+    #: True when the URLs above may be shown: they are this machine's own, not from somebody's settings.
+    embedded: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
+
+def process_started() -> float:
+    """When this process began, on the clock of `time.monotonic`; now, where the kernel does not tell."""
+    now = time.monotonic()
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        return now - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
 
 
 def analyze(
     archive: Path,
+    settings: Settings,
+    profile: str | None,
+    console: Console,
     *,
-    settings: Settings | None = None,
-    profile: str | None = None,
-    options: JobOptions | None = None,
-    console: Console | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = True,
     started: float | None = None,
-) -> tuple[AnalysisResult, Services]:
-    """Start what is needed, enqueue, and watch until the job ends. Services and workers stay up.
+) -> AnalysisResult:
+    """Analyse an archive from start to end; services and workers stay up afterwards.
 
-    Raises what `create_job` raises, `ServiceFailed`, `DatabaseUnavailable`; KeyboardInterrupt leaves the job running.
+    `options` are fields of `JobOptions`; the others keep their defaults. Progress goes to `console`. Times
+    count from `started` (clock of `time.monotonic`; default: when this process began).
+
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `JobFailed` (cancelled, or the archive cannot be read),
+    `NothingAnalysed`, errors of the profile and the services, and `Detached` on Ctrl-C.
     """
-    settings = settings or load_settings()
-    console = console or Console(stderr=True)
-    started = time.monotonic() if started is None else started
+    started = process_started() if started is None else started
+    jobs.require_archive(archive)
+    from ml.profiles import load_profile
+
     chosen = load_profile(profile or settings.profile)
-    services = up(settings, progress=lambda line: console.print(line, style="dim"))
-    show_licences(chosen, settings.home, console)
-    use(services)
-    engine = make_engine(services.database_url)
-    job_id = jobs.enqueue(engine, archive, chosen, options)
-    row, first_score_s = watch(services, job_id, console, started=started)
-    result = AnalysisResult(
+    announce(chosen, settings.home, console)
+    reached = access.start(settings, lambda line: say(console, line))
+    from workers.enqueue import JobOptions
+
+    engine = make_engine(reached.database_url)
+    job_id = jobs.enqueue(engine, archive, chosen, JobOptions(**(options or {})))
+    say(console, f"Job {job_id}: {visible(str(archive))} with profile {chosen.name}")
+
+    def first_score(at: float) -> None:
+        say(console, f"First score {at - started:.1f} s after the start.")
+
+    with display(console, progress=progress) as show:
+        followed = follow(
+            engine,
+            job_id,
+            show,
+            broker_answers=reached.broker_answers,
+            on_first_score=first_score if progress else None,
+        )
+    status = followed.status
+    require_success(status)
+    at = followed.first_score_at
+    return AnalysisResult(
         job_id=job_id,
+        profile=status.profile,
+        version=status.version,
+        files=status.files,
+        done=status.done,
+        failed=status.failed,
+        reused=status.reused,
+        utterances=status.utterances,
+        audio_s=status.audio_s,
+        first_score_s=None if at is None else at - started,
         elapsed_s=time.monotonic() - started,
-        first_score_s=first_score_s,
-        **{k: row[k] for k in ("state", "files", "done", "failed", "warnings", "reused", "utterances", "audio_s")},
+        analyst_url=reached.analyst_url,
+        flower_url=reached.flower_url,
+        flower_user=reached.flower_user,
+        flower_password=reached.flower_password,
+        embedded=reached.embedded,
     )
-    return result, services
 
 
-def use(services: Services) -> None:
-    """Let this process publish to the services' broker."""
-    from workers.app import app
-
-    app.conf.broker_url = services.broker_url
-    app.conf.broker_read_url = app.conf.broker_write_url = services.broker_url
-
-
-def watch(
-    services: Services, job_id: int, console: Console, *, started: float | None = None
-) -> tuple[dict[str, Any], float | None]:
-    """Follow a job; local workers that have died are named with the end of their log."""
-    run = services.settings.home / "run"
-    local = [name for name in WORKERS if (run / f"{name}.json").exists()]
-
-    def alive() -> str | None:
-        for name in local:
-            if running(run, name) is None:
-                log = services.settings.home / "logs" / f"{name}.log"
-                return f"the worker {name} has ended; job {job_id} waits. Its log ends with:\n{last_lines(log, 4)}"
-        return None
-
-    engine = make_engine(services.database_url)
-    return follow(engine, job_id, console, started=time.monotonic() if started is None else started, alive=alive)
-
-
-def show_licences(profile: Profile, home: Path, console: Console) -> None:
-    """Print each bundle's licence the first time it is used here."""
-    seen = home / "licences-shown"
-    known = set(seen.read_text().splitlines()) if seen.exists() else set()
-    new = [entry for entry in profile.licences() if f"{entry.bundle} {entry.licence}" not in known]
-    for entry in new:
-        console.print(f"Model {entry.bundle}: {entry.licence}; {entry.notice}.", highlight=False)
-    if new:
-        seen.write_text("\n".join(sorted(known | {f"{entry.bundle} {entry.licence}" for entry in new})) + "\n")
+def require_success(status: JobStatus) -> None:
+    """Raise `JobFailed` or `NothingAnalysed` unless the job ended with at least one analysed recording."""
+    if status.state == "cancelled":
+        raise jobs.JobFailed(
+            f"job {status.job_id} was cancelled",
+            hint="What was analysed is kept; enqueueing the archive again continues.",
+            job_id=status.job_id,
+        )
+    if status.state == "failed":
+        raise jobs.JobFailed(
+            status.error or f"job {status.job_id} failed",
+            hint="" if status.error else f"See `tenor errors {status.job_id}`.",
+            code=status.error_code,
+            job_id=status.job_id,
+        )
+    if status.done == 0:
+        count = "The only recording" if status.files == 1 else f"None of the {status.files:,} recordings"
+        raise NothingAnalysed(
+            f"{count} could {'not ' if status.files == 1 else ''}be analysed",
+            hint=f"`tenor errors {status.job_id}` says why for each.",
+            job_id=status.job_id,
+        )

@@ -1,99 +1,293 @@
-"""What the command line asks about jobs; every function takes an engine and returns plain rows."""
+"""Jobs as a program sees them: enqueue, look at, retry, cancel. The command prints what these return."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, Row, text
 
-from db.engine import reading
 from db.errors import NotFound
-from ml.profiles import Profile
-from workers import enqueue as work
-from workers.enqueue import JobOptions
+from ml.errors import TenorError
+from workers.errors import ArchiveMissing
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from ml.profiles import Profile
+    from workers.enqueue import JobOptions
+
+#: States of a job that nothing changes any more.
+ENDED = frozenset({"done", "failed", "cancelled"})
 
 
-def enqueue(engine: Engine, archive: Path, profile: Profile, options: JobOptions | None = None) -> int:
-    """Enqueue a folder or a file; returns the job's id."""
-    return work.create_job(engine, archive, profile, options or JobOptions())
+class JobFailed(TenorError):
+    """A job ended without results: cancelled, its archive could not be read, or nothing in it could."""
+
+    code = "job_failed"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, job_id: int
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.job_id = job_id
+        if code is not None:
+            self.code = code
 
 
-def status(engine: Engine, job_id: int) -> Row:
-    """One row of `job_progress`; raises `NotFound`."""
-    with reading(engine) as conn:
-        row = (
-            conn.execute(text("SELECT * FROM job_progress WHERE job_id = :job"), {"job": job_id})
-            .mappings()
-            .one_or_none()
-        )
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How far a job is; seconds are of audio (whole recordings) or of speech (utterances)."""
+
+    job_id: int
+    archive: str
+    profile: str
+    version: int
+    state: str
+    error_code: str | None
+    error: str | None
+    priority: int
+    created_at: datetime
+    finished_at: datetime | None
+    elapsed_s: float
+    #: The whole archive has been walked, so that the totals below are final.
+    listed: bool
+    files: int
+    done: int
+    failed: int
+    cancelled: int
+    #: Of `done`: shown from an earlier job's analysis.
+    reused: int
+    #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
+    warnings: int
+    utterances: int
+    audio_s: float
+    audio_done_s: float
+    audio_reused_s: float
+    speech_done_s: float
+
+    @property
+    def ended(self) -> bool:
+        """True when the job is done, failed or cancelled."""
+        return self.state in ENDED
+
+    @property
+    def open(self) -> int:
+        """Recordings that are still worked on."""
+        return self.files - self.done - self.failed - self.cancelled
+
+    @property
+    def analysed_s(self) -> float:
+        """Audio that this job itself analysed, in seconds; parts of unfinished recordings count too."""
+        return max(self.audio_done_s - self.audio_reused_s, self.speech_done_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingError:
+    """What is wrong with a file of the archive."""
+
+    path: str
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadStage:
+    """Work that ended without a named error as often as is allowed; `tenor retry` gives it another chance."""
+
+    stage_id: int
+    stage: str
+    attempts: int
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobErrors:
+    """What went wrong in a job; the lists hold the first ones, the counts are of all.
+
+    `warnings` are of recordings that were analysed, but without something (a transcript that does not match).
+    """
+
+    job_id: int
+    error_code: str | None
+    error: str | None
+    failed: int
+    by_code: dict[str, int]
+    recordings: list[RecordingError]
+    warned: int
+    warnings: list[RecordingError]
+    dead_stages: int
+    dead: list[DeadStage]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is left of one stage of a job."""
+
+    stage: str
+    waiting: int
+    ready: int
+    running: int
+    dead: int
+
+
+#: The view has what is finished; the rest says how much of that is old, and what is ready of open recordings.
+#: A batch can also end by being cancelled or dead, so that its last stage tells whether it was scored.
+_STATUS = """
+SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error, p.priority,
+       p.created_at, p.finished_at, p.elapsed_s, p.listed,
+       CASE WHEN p.listed THEN p.files ELSE greatest(p.files, j.files_seen) END AS files,
+       p.done, p.failed, p.cancelled, p.reused, p.warnings,
+       greatest(p.utterances, old.utterances + new.utterances) AS utterances,
+       p.audio_s, p.audio_done_s, old.audio_s AS audio_reused_s, new.speech_s AS speech_done_s
+  FROM job_progress p
+  JOIN jobs j ON j.id = p.job_id
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(r.duration_s::float8), 0) AS audio_s, coalesce(sum(s.utterances), 0) AS utterances
+         FROM job_recordings jr
+         LEFT JOIN recordings r ON r.id = jr.recording_id
+         LEFT JOIN recording_scores s
+                ON s.alignment_id = jr.alignment_id AND s.profile_version_id = jr.profile_version_id
+        WHERE jr.job_id = j.id AND jr.state = 'done' AND jr.reused) old
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(b.seconds::float8), 0) AS speech_s, coalesce(sum(b.utterances), 0) AS utterances
+         FROM batches b
+         JOIN stages s ON s.batch_id = b.id AND s.stage = 'fuse' AND s.state = 'done'
+        WHERE b.job_id = j.id AND b.finished_at IS NOT NULL) new
+"""
+
+_FAILURES = text("""
+SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, '') AS error
+  FROM job_recordings jr
+  JOIN archive_files f ON f.id = jr.file_id
+ WHERE jr.job_id = :job_id AND jr.state = :state AND (jr.state = 'failed' OR jr.error_code IS NOT NULL)
+ ORDER BY f.path
+ LIMIT :limit
+""")
+
+_DEAD = text("""
+SELECT id AS stage_id, stage, attempt AS attempts, coalesce(error_code, 'unknown') AS code,
+       coalesce(error, '') AS error
+  FROM stages
+ WHERE job_id = :job_id AND state = 'dead'
+ ORDER BY id
+ LIMIT :limit
+""")
+
+
+def _status(row: Row[tuple[object, ...]]) -> JobStatus:
+    return JobStatus(**row._mapping)
+
+
+def status(conn: Connection, job_id: int) -> JobStatus:
+    """How far one job is; raises `NotFound`."""
+    row = conn.execute(text(_STATUS + " WHERE j.id = :job_id"), {"job_id": job_id}).one_or_none()
     if row is None:
-        raise NotFound(f"there is no job {job_id}")
-    return dict(row)
+        raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
+    return _status(row)
 
 
-def recent(engine: Engine, limit: int = 20) -> list[Row]:
+def recent(conn: Connection, limit: int = 10) -> list[JobStatus]:
     """The newest jobs, newest first."""
-    with reading(engine) as conn:
-        rows = conn.execute(text("SELECT * FROM job_progress ORDER BY job_id DESC LIMIT :n"), {"n": limit}).mappings()
-        return [dict(row) for row in rows]
+    chosen = " WHERE j.id IN (SELECT id FROM jobs ORDER BY id DESC LIMIT :limit) ORDER BY j.id DESC"
+    return [_status(row) for row in conn.execute(text(_STATUS + chosen), {"limit": limit})]
 
 
-def backlog(engine: Engine) -> list[Row]:
-    """Open work per stage."""
-    with reading(engine) as conn:
-        return [dict(row) for row in conn.execute(text("SELECT * FROM stage_backlog")).mappings()]
+def latest(conn: Connection) -> int:
+    """The newest job's id; raises `NotFound` when there is none."""
+    job_id = conn.execute(text("SELECT max(id) FROM jobs")).scalar()
+    if job_id is None:
+        raise NotFound("there is no job yet", hint="`tenor analyze PATH` makes one.")
+    return int(job_id)
 
 
-def errors(engine: Engine, job_id: int, limit: int | None = None) -> list[Row]:
-    """Recordings of a job with an error (`outcome` failed) or a warning (analysed, but without its transcript)."""
-    status(engine, job_id)
-    with reading(engine) as conn:
-        rows = conn.execute(
-            text("""
-                SELECT f.path AS recording, CASE r.state WHEN 'failed' THEN 'failed' ELSE 'warning' END AS outcome,
-                       r.error_code, r.error
-                  FROM job_recordings r JOIN archive_files f ON f.id = r.file_id
-                 WHERE r.job_id = :job AND r.error_code IS NOT NULL
-                 ORDER BY r.state <> 'failed', f.path LIMIT :n
-            """),
-            {"job": job_id, "n": limit},
-        ).mappings()
-        return [dict(row) for row in rows]
+def backlog(conn: Connection, job_id: int) -> list[Backlog]:
+    """Open and dead stages of a job, in the order of the pipeline."""
+    rows = conn.execute(
+        text("""
+            SELECT stage, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                   count(*) FILTER (WHERE state = 'ready') AS ready,
+                   count(*) FILTER (WHERE state = 'running') AS running,
+                   count(*) FILTER (WHERE state = 'dead') AS dead
+              FROM (SELECT stage, state FROM stages
+                     WHERE job_id = :job_id AND state IN ('waiting', 'ready', 'running')
+                    UNION ALL
+                    SELECT stage, state FROM stages WHERE job_id = :job_id AND state = 'dead') left_over
+             GROUP BY stage
+             ORDER BY array_position(ARRAY['ingest', 'align', 'extract', 'ser', 'ter', 'fuse'], stage)
+        """),
+        {"job_id": job_id},
+    )
+    return [Backlog(**row._mapping) for row in rows]
 
 
-def traceback(engine: Engine, job_id: int) -> list[Row]:
-    """The dead stages of a job with the traceback of their last attempt."""
-    with reading(engine) as conn:
-        rows = conn.execute(
-            text("""
-                SELECT id AS stage_id, stage, attempt, error_code, error, traceback FROM stages
-                 WHERE job_id = :job AND state = 'dead' ORDER BY id
-            """),
-            {"job": job_id},
-        ).mappings()
-        return [dict(row) for row in rows]
+def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
+    """Failed recordings by path and dead stages, the first `limit` of each; raises `NotFound`."""
+    job = conn.execute(
+        text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}
+    ).one_or_none()
+    if job is None:
+        raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
+    counted = conn.execute(
+        text("""
+            SELECT state, coalesce(error_code, 'unknown') AS code, count(*) AS files
+              FROM job_recordings
+             WHERE job_id = :id AND (state = 'failed' OR state = 'done' AND error_code IS NOT NULL)
+             GROUP BY 1, 2 ORDER BY 3 DESC, 2
+        """),
+        {"id": job_id},
+    ).all()
+    by_code = {str(row.code): int(row.files) for row in counted if row.state == "failed"}
+    dead_stages = conn.execute(
+        text("SELECT count(*) FROM stages WHERE job_id = :id AND state = 'dead'"), {"id": job_id}
+    ).scalar_one()
+
+    def files(state: str) -> list[RecordingError]:
+        found = conn.execute(_FAILURES, {"job_id": job_id, "state": state, "limit": limit})
+        return [RecordingError(**row._mapping) for row in found]
+
+    dead = conn.execute(_DEAD, {"job_id": job_id, "limit": limit})
+    return JobErrors(
+        job_id=job_id,
+        error_code=job.error_code,
+        error=job.error,
+        failed=sum(by_code.values()),
+        by_code=by_code,
+        recordings=files("failed"),
+        warned=sum(int(row.files) for row in counted if row.state == "done"),
+        warnings=files("done"),
+        dead_stages=dead_stages,
+        dead=[DeadStage(**row._mapping) for row in dead],
+    )
 
 
-def first_score(engine: Engine, job_id: int) -> bool:
-    """True when at least one utterance of the job has been scored, by it or earlier."""
-    with reading(engine) as conn:
-        return bool(
-            conn.execute(
-                text("""
-                    SELECT EXISTS (SELECT FROM batches WHERE job_id = :job AND finished_at IS NOT NULL)
-                        OR EXISTS (SELECT FROM job_recordings WHERE job_id = :job AND state = 'done')
-                """),
-                {"job": job_id},
-            ).scalar()
-        )
+def require_archive(archive: Path) -> None:
+    """Refuse a folder that is not there before any service is started; raises `ArchiveMissing`."""
+    try:
+        if not archive.expanduser().exists():
+            raise ArchiveMissing(f"{archive} does not exist")
+    except PermissionError as exc:
+        raise ArchiveMissing(f"{archive} cannot be read: {exc.strerror}") from exc
+
+
+def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOptions") -> int:
+    """Make a job for an archive and send its first message; returns its id. Needs `ops.access.reach` before.
+
+    Raises `ArchiveMissing`, `ArchiveEmpty`.
+    """
+    from workers.enqueue import create_job
+
+    return create_job(engine, archive, profile, options)
 
 
 def retry(engine: Engine, job_id: int) -> int:
-    """Put a job's dead units back to work; returns how many."""
-    return work.retry_job(engine, job_id)
+    """Make what failed for no named reason ready again; returns how many pieces. Raises `NotFound`."""
+    from workers.enqueue import retry_job
+
+    return retry_job(engine, job_id)
 
 
 def cancel(engine: Engine, job_id: int) -> int:
-    """Give up a job's open recordings; returns how many."""
-    return work.cancel_job(engine, job_id)
+    """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound`."""
+    from workers.enqueue import cancel_job
+
+    return cancel_job(engine, job_id)

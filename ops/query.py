@@ -1,123 +1,154 @@
-"""SQL for people: read-only, streamed, as a table, CSV or JSON."""
+"""One SQL statement on the analyst login, read-only, streamed.
 
-import csv
-import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+Rows come through a server-side cursor, so that the memory of this process does not grow with the result.
+"""
+
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+import psycopg2
 
-from db.engine import is_connection_problem, make_engine, unavailable
+from db.engine import make_engine, reading
 from ml.errors import TenorError
 
-Format = Literal["table", "csv", "json"]
-#: Rows fetched at a time from the server-side cursor.
-PAGE = 2000
-#: A table of more rows than anybody reads is cut; csv and json never are.
-TABLE_ROWS = 500
+#: Rows per round trip.
+FETCH = 2000
+
+#: What may hold a semicolon that ends no statement, the semicolon itself, and everything else.
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> --[^\n]* | /\*.*?\*/ )
+    | (?P<quoted> [eE]'(?:\\.|''|[^'\\])*' | '(?:''|[^'])*' | "(?:""|[^"])*"
+                | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+    | (?P<end> ; )
+    | (?P<other> [eE](?!') | [^-/eE'"$;]+ | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+#: Said when a table or view is not there, or not this login's to read.
+VIEWS = (
+    "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, "
+    "emotion_timeline, job_progress, stage_backlog."
+)
+
+#: Statements that a cursor can be declared for; others (EXPLAIN, SHOW) have small results.
+_ROWS = re.compile(r"\(*\s*(select|with|values|table)\b", re.IGNORECASE)
 
 
 class QueryFailed(TenorError):
-    """Postgres refused the statement."""
+    """Postgres refused a statement."""
 
     code = "query_failed"
-    hint = "The views and their columns are listed in the README, and by: tenor sql \"select * from information_schema.columns where table_schema = 'public'\""  # noqa: E501
 
 
-def stop_on_interrupt(connection: psycopg2.extensions.connection) -> None:
-    """Wait for Postgres so that Ctrl-C stops the statement; psycopg2's own waiting would not notice it.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Column names, and rows that are fetched while they are read (once)."""
 
-    For `psycopg2.extensions.set_wait_callback`, in programs that use no COPY.
-    """
-    try:
-        while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
-            if state == psycopg2.extensions.POLL_READ:
-                select.select([connection.fileno()], [], [])
-            else:
-                select.select([], [connection.fileno()], [])
-    except KeyboardInterrupt:
-        connection.cancel()
-        raise
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a text, without comments; semicolons in quotes end nothing."""
+    found, current = [], ""
+    for token in _TOKEN.finditer(sql):
+        if token["end"]:
+            found.append(current)
+            current = ""
+        else:
+            current += " " if token["comment"] else token[0]
+    found.append(current)
+    return [statement.strip() for statement in found if statement.strip()]
 
 
 @contextmanager
-def run_sql(url: str, query: str) -> Iterator[tuple[list[str], Iterable[Sequence[Any]]]]:
-    """Run one statement in a read-only transaction; yields column names and rows as they arrive.
+def run_sql(url: str, sql: str) -> Iterator[Result]:
+    """Run one statement in a read-only transaction that is rolled back at the end.
 
-    Raises `QueryFailed` with Postgres's own sentence, or `DatabaseUnavailable`.
+    Raises `QueryFailed` for a statement that Postgres refuses, also while the rows are read, and
+    `DatabaseUnavailable`.
     """
-    engine = make_engine(url)
-    try:
-        with engine.connect() as conn:
-            conn.execute(text("SET TRANSACTION READ ONLY"))
-            # Not `text()`: a colon in somebody's SQL is not a parameter of ours.
-            result = conn.execution_options(stream_results=True, yield_per=PAGE).exec_driver_sql(
-                query.replace("%", "%%")
-            )
-            if not result.returns_rows:
-                raise QueryFailed("the statement returns no rows")
-            yield list(result.keys()), result
-    except DBAPIError as exc:
-        if is_connection_problem(exc):
-            raise unavailable(engine) from exc
-        first = str(exc.orig).strip().splitlines()[0]
-        raise QueryFailed(first) from exc
-    finally:
-        engine.dispose()
-
-
-def write(columns: list[str], rows: Iterable[Sequence[Any]], format: Format, out: IO[str], console: Console) -> None:
-    """Write a result in one of the formats."""
-    if format == "csv":
-        writer = csv.writer(out)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    elif format == "json":
-        out.write("[")
-        for number, row in enumerate(rows):
-            out.write(",\n " if number else "")
-            out.write(json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False))
-        out.write("]\n")
-    else:
-        _table(columns, rows, console)
-
-
-def _table(columns: list[str], rows: Iterable[Sequence[Any]], console: Console) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    shown, cut = [], False
-    for row in rows:
-        if len(shown) == TABLE_ROWS:
-            cut = True
-            break
-        shown.append([cell(value) for value in row])
-    for index, name in enumerate(columns):
-        numeric = bool(shown) and all(
-            r[index] == "" or r[index].lstrip("-").replace(".", "", 1).isdigit() for r in shown
+    given = statements(sql)
+    if len(given) != 1:
+        raise QueryFailed(
+            "the query is empty" if not given else f"the text holds {len(given)} statements",
+            hint="Give one statement, as an argument or on standard input with `tenor sql -`.",
         )
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for values in shown:
-        table.add_row(*values)
-    # A narrow terminal would squeeze thirty columns to nothing; a wide line can be scrolled or piped.
-    natural = sum(max([len(name), *(min(60, len(r[i])) for r in shown)]) + 2 for i, name in enumerate(columns))
-    wide = Console(
-        file=console.file, width=max(console.width, min(natural, 4000)), no_color=console.no_color, soft_wrap=True
+    engine = make_engine(url)
+    with reading(engine) as pooled:
+        connection = pooled.connection.driver_connection
+        assert isinstance(connection, psycopg2.extensions.connection)
+        connection.rollback()
+        connection.set_session(readonly=True, autocommit=False)
+        with connection.cursor() as settings:
+            # The planner takes a cursor's first tenth for enough; all rows are read here.
+            settings.execute("SET LOCAL cursor_tuple_fraction = 1.0")
+        # The text itself runs, not the stripped copy, so that positions in error messages are the user's.
+        streams = _ROWS.match(given[0]) is not None
+        with connection.cursor("tenor_sql" if streams else None) as cursor, _refusals(sql):
+            cursor.execute(sql)
+            if not streams and cursor.description is None:
+                yield Result((), iter(()))
+                return
+            head = cursor.fetchmany(FETCH)
+            columns = tuple(column.name for column in cursor.description or ())
+            yield Result(columns, _rows(head, cursor, sql))
+
+
+def _rows(head: list[tuple[Any, ...]], cursor: Any, sql: str) -> Iterator[tuple[Any, ...]]:
+    while head:
+        yield from head
+        with _refusals(sql):
+            head = cursor.fetchmany(FETCH)
+
+
+@contextmanager
+def _refusals(sql: str) -> Iterator[None]:
+    """Turn an error of Postgres or its driver into one sentence."""
+    try:
+        yield
+    except psycopg2.Error as exc:
+        raise _refusal(exc, sql) from exc
+    except ValueError as exc:
+        if "NUL" not in str(exc):
+            raise
+        raise QueryFailed("the query holds a NUL character") from exc
+
+
+def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
+    code = exc.pgcode or ""
+    message = (
+        (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
     )
-    wide.print(table)
-    if cut:
-        print(f"(the first {TABLE_ROWS} rows; --format csv gives all)", file=sys.stderr)
+    if code == "25006" or (code == "0A000" and "data-modifying" in message):
+        return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
+    if code == "57014":
+        return QueryFailed(
+            f"{message}: the statement took longer than this login allows",
+            hint="Narrow it (job_id, recording), or raise statement_timeout for the login.",
+        )
+    if not code:
+        return QueryFailed(f"the connection to the database broke: {message}", hint="Run the query again.")
+    hint = VIEWS if code in {"42P01", "42501"} else exc.diag.message_hint
+    where = _place(sql, exc.diag.statement_position)
+    return QueryFailed(f"{message}{where}", hint=hint)
 
 
-def cell(value: Any) -> str:
-    """A value as a person reads it."""
-    if value is None:
+def _place(sql: str, position: str | None) -> str:
+    """Line and column of an error; Postgres counts from 1, and the cursor declaration before the text."""
+    if position is None:
         return ""
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).replace("[", "\\[")
+    declared = 'DECLARE "tenor_sql" CURSOR WITHOUT HOLD FOR '
+    offset = int(position) - 1
+    if _ROWS.match((statements(sql) or [""])[0]):
+        offset -= len(declared)
+    if not 0 <= offset <= len(sql):
+        return ""
+    line = sql.count("\n", 0, offset) + 1
+    column = offset - (sql.rfind("\n", 0, offset) + 1) + 1
+    return f" (line {line}, column {column})"

@@ -62,7 +62,7 @@ class SpeechModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Wav2Vec2Model(Wav2Vec2Config(**ENCODER))
-        self.layer_weights: Tensor = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
+        self.layer_weights = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
         self.head = SpeechEmotionModel(
             SpeechEmotionConfig(input_size=ENCODER["hidden_size"], channels=256, bottleneck=16)
         )

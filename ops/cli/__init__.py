@@ -1,1 +1,1 @@
-"""The command `tenor`."""
+"""The `tenor` command."""
