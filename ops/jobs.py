@@ -24,9 +24,7 @@ class JobFailed(TenorError):
 
     code = "job_failed"
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, code: str | None = None, job_id: int
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None, job_id: int) -> None:
         super().__init__(message, hint=hint)
         self.job_id = job_id
         if code is not None:
@@ -222,9 +220,7 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
 
 def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
     """Failed recordings by path and dead stages, the first `limit` of each; raises `NotFound`."""
-    job = conn.execute(
-        text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}
-    ).one_or_none()
+    job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
     if job is None:
         raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
     counted = conn.execute(

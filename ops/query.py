@@ -4,6 +4,7 @@ Rows come through a server-side cursor, so that the memory of this process does 
 """
 
 import re
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,22 @@ def statements(sql: str) -> list[str]:
     return [statement.strip() for statement in found if statement.strip()]
 
 
+def stop_on_interrupt(connection: psycopg2.extensions.connection) -> None:
+    """Wait for Postgres so that Ctrl-C stops the statement; psycopg2's own waiting would not notice it.
+
+    For `psycopg2.extensions.set_wait_callback`, in programs that use no COPY.
+    """
+    try:
+        while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+            if state == psycopg2.extensions.POLL_READ:
+                select.select([connection.fileno()], [], [])
+            else:
+                select.select([], [connection.fileno()], [])
+    except KeyboardInterrupt:
+        connection.cancel()
+        raise
+
+
 @contextmanager
 def run_sql(url: str, sql: str) -> Iterator[Result]:
     """Run one statement in a read-only transaction that is rolled back at the end.
@@ -122,14 +139,12 @@ def _refusals(sql: str) -> Iterator[None]:
 
 def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
     code = exc.pgcode or ""
-    message = (
-        (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
-    )
+    message = (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
     if code == "25006" or (code == "0A000" and "data-modifying" in message):
         return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
-    if code == "57014":
+    if code == "57014" and "timeout" in message:
         return QueryFailed(
-            f"{message}: the statement took longer than this login allows",
+            f"{message}: it took longer than this login allows",
             hint="Narrow it (job_id, recording), or raise statement_timeout for the login.",
         )
     if not code:

@@ -165,8 +165,8 @@ def update_average(average: SpeechModel, model: SpeechModel, decay: float) -> No
     with torch.no_grad():
         for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
             ours.lerp_(theirs, 1 - decay)
-        for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
-            ours.copy_(theirs)
+        for kept, seen in zip(average.buffers(), model.buffers(), strict=True):
+            kept.copy_(seen)
 
 
 def train(

@@ -98,21 +98,15 @@ def write_table(result: Result, out: TextIO, *, width: int | None = None) -> int
     head = list(islice(rows, LOOK_AHEAD))
     widths = [cell_len(name) for name in names]
     for row in head:
-        widths = [
-            max(wide, cell_len(visible(as_text(value)))) for wide, value in zip(widths, row, strict=True)
-        ]
+        widths = [max(wide, cell_len(visible(as_text(value)))) for wide, value in zip(widths, row, strict=True)]
     write = _write_blocks if width is not None and sum(widths) + 3 * len(widths) - 1 > width else _write_lines
     count = write(names, widths, chain(head, rows), out)
     out.write(f"({count} row{'' if count == 1 else 's'})\n")
     return count
 
 
-def _write_lines(
-    names: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[Any]], out: TextIO
-) -> int:
-    out.write(
-        " " + " | ".join(_pad(name, wide) for name, wide in zip(names, widths, strict=True)).rstrip() + "\n"
-    )
+def _write_lines(names: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[Any]], out: TextIO) -> int:
+    out.write(" " + " | ".join(_pad(name, wide) for name, wide in zip(names, widths, strict=True)).rstrip() + "\n")
     out.write("-" + "-+-".join("-" * wide for wide in widths) + "-\n")
     count = 0
     for row in rows:

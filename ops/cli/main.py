@@ -20,13 +20,9 @@ app = typer.Typer(
 
 Archive = Annotated[Path, typer.Argument(metavar="PATH", help="Folder of recordings, or one recording.")]
 Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
-AnyJob = Annotated[
-    int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)
-]
+AnyJob = Annotated[int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Watch = Annotated[
-    bool, typer.Option("--watch", "-w", help="Follow until it ended; Ctrl-C leaves it running.")
-]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow until it ended; Ctrl-C leaves it running.")]
 Profile = Annotated[
     str | None,
     typer.Option(help="Models to use: a bundled profile's name or a TOML file.", show_default="mini"),
@@ -36,9 +32,7 @@ ChannelsOption = Annotated[
     typer.Option(help="split: each channel is a speaker; mix: one channel; auto: look.", show_default="auto"),
 ]
 Language = Annotated[str | None, typer.Option(help="Language of the recordings, e.g. en.", show_default="en")]
-Aligner = Annotated[
-    str | None, typer.Option(help="Forced aligner for transcripts.", show_default="pocketsphinx")
-]
+Aligner = Annotated[str | None, typer.Option(help="Forced aligner for transcripts.", show_default="pocketsphinx")]
 KeepText = Annotated[
     bool | None, typer.Option("--keep-text/--no-keep-text", help="Store transcripts.", show_default="keep")
 ]
@@ -53,9 +47,7 @@ def analyze(
     language: Language = None,
     aligner: Aligner = None,
     keep_text: KeepText = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")] = False,
     json: Json = False,
 ) -> None:
     """Analyse a folder of recordings on this machine: services, workers, progress, summary.
@@ -91,9 +83,7 @@ def enqueue(
     with session(json) as current:
         from ops.cli.work import enqueue as run
 
-        given = _options(
-            channels=channels, language=language, aligner=aligner, keep_text=keep_text, priority=priority
-        )
+        given = _options(channels=channels, language=language, aligner=aligner, keep_text=keep_text, priority=priority)
         run(current, path, profile, given, watch=watch)
 
 
@@ -152,9 +142,7 @@ def cancel(job: Job, json: Json = False) -> None:
 
 @app.command()
 def sql(
-    query: Annotated[
-        str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads it from stdin.")
-    ],
+    query: Annotated[str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads it from stdin.")],
     format: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print rows.")
     ] = "table",

@@ -4,6 +4,8 @@ import shutil
 import sys
 from dataclasses import asdict
 
+import psycopg2.extensions
+
 from db.engine import make_engine, reading
 from ops import access, jobs
 from ops.cli import tables
@@ -11,7 +13,7 @@ from ops.cli.formats import write_csv, write_json, write_table
 from ops.cli.session import Session
 from ops.follow import follow
 from ops.progress import display
-from ops.query import run_sql
+from ops.query import run_sql, stop_on_interrupt
 from workers.settings import load_settings
 
 
@@ -55,6 +57,7 @@ def errors(session: Session, job_id: int | None, limit: int | None) -> None:
 
 def sql(session: Session, query: str, form: str) -> None:
     """Print the rows of one statement while they arrive."""
+    psycopg2.extensions.set_wait_callback(stop_on_interrupt)
     url = access.look(load_settings()).analyst_url
     with run_sql(url, sys.stdin.read() if query == "-" else query) as result:
         if form == "csv":

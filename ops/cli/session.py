@@ -91,6 +91,8 @@ def session(json_output: bool = False) -> Iterator[Session]:
         _discard_output()
         raise typer.Exit(0) from None
     except Exception as exc:
+        if isinstance(exc, OSError) and not _flushes():
+            _discard_output()
         current.failed(failures.explain(exc))
         raise typer.Exit(1) from None
 
@@ -119,6 +121,15 @@ def _interruptible_once() -> None:
         signal.signal(signal.SIGINT, first)
     except ValueError:
         return  # Not the main thread: a program calls the command, and Ctrl-C is its business.
+
+
+def _flushes() -> bool:
+    """False when standard output cannot be written, e.g. into a file on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _discard_output() -> None:

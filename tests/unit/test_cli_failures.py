@@ -40,9 +40,7 @@ def test_a_full_disk_says_which_and_what_to_do() -> None:
 
 
 def test_a_sentence_starts_with_a_capital_and_ends_with_a_stop() -> None:
-    assert (
-        str(explain(ArchiveEmpty("the folder is empty", hint="Fill it."))) == "The folder is empty. Fill it."
-    )
+    assert str(explain(ArchiveEmpty("the folder is empty", hint="Fill it."))) == "The folder is empty. Fill it."
 
 
 def test_an_error_without_a_name_leaves_its_traceback_in_a_file(home: Path) -> None:
@@ -67,18 +65,14 @@ def test_debug_shows_the_traceback_at_once(
     assert "ZeroDivisionError: of all things" in capsys.readouterr().err
 
 
-def test_a_home_that_cannot_be_written_does_not_hide_the_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_that_cannot_be_written_does_not_hide_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TENOR_HOME", str(tmp_path / "file"))
 
     assert "ZeroDivisionError" in str(explain(ZeroDivisionError()))
 
 
-def run_session(
-    body: str, *, json_output: bool = False, **options: object
-) -> subprocess.CompletedProcess[str]:
+def run_session(body: str, *, json_output: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
     """A command whose body is `body`, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", _command(body, json_output)],
@@ -111,9 +105,7 @@ def test_an_unnamed_error_is_one_sentence_and_exit_1(home: Path) -> None:
 
 
 def test_with_json_an_error_is_the_one_document(home: Path) -> None:
-    done = run_session(
-        "from workers.errors import ArchiveEmpty\nraise ArchiveEmpty('no audio')", json_output=True
-    )
+    done = run_session("from workers.errors import ArchiveEmpty\nraise ArchiveEmpty('no audio')", json_output=True)
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["error"]["code"] == "archive_empty"
@@ -140,6 +132,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(home: Path) -> None:
 
     assert done.stdout == "row\n0\n"
     assert done.stderr == ""
+
+
+def test_output_into_a_full_disk_is_a_sentence(home: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", _command("current.stdout.write('row')")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: No space left on device.")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def _interrupt(body: str, times: int) -> tuple[int, str, float]:

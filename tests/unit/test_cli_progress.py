@@ -48,9 +48,7 @@ def test_speed_counts_audio_of_this_job_and_not_what_was_reused() -> None:
 
 
 def test_the_ready_part_of_a_long_recording_counts_before_it_is_finished() -> None:
-    alone = replace(
-        STATUS, files=1, done=0, reused=0, audio_done_s=0.0, audio_reused_s=0.0, speech_done_s=600.0
-    )
+    alone = replace(STATUS, files=1, done=0, reused=0, audio_done_s=0.0, audio_reused_s=0.0, speech_done_s=600.0)
 
     assert alone.analysed_s == 600.0
 
@@ -83,8 +81,7 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
     line = describe(STATUS, pace)
 
     assert line == (
-        "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, 20.0 s of audio per s, "
-        "ETA 0:30, 0:30 elapsed"
+        "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, 20.0 s of audio per s, ETA 0:30, 0:30 elapsed"
     )
     assert "failed" not in describe(replace(STATUS, failed=0), pace)
     assert "4/10+ recordings" in describe(replace(STATUS, listed=False), pace)

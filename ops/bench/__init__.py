@@ -1,0 +1,1 @@
+"""Benchmarks: each names its baseline and prints its figures as one JSON object on its last line."""

@@ -1,0 +1,1 @@
+"""Real workers as processes, the real command, real models, on recordings made by this project."""
