@@ -55,7 +55,8 @@ def odds_of(items: Sequence[LabelledUtterance], *, shares: dict[str, float], bal
         counts = np.bincount(labels[rows], minlength=len(EMOTIONS))
         weights = (1 / counts[labels[rows]]) ** balance
         odds[rows] = share * weights / weights.sum()
-    return odds / odds.sum()
+    total: NDArray[np.float64] = odds / odds.sum()
+    return total
 
 
 class TextBatches:

@@ -101,9 +101,7 @@ def train(
     """Train in place; ends with the stored form of the weights that were best on the development texts."""
     encoder, head = bundled.encoder, bundled.head
     odds = odds_of(items, shares=SHARES, balance=options.balance)
-    drawn = TextBatches(
-        encoder.tokenizer, items, odds, batch=options.batch, masked=options.masked, seed=options.seed
-    )
+    drawn = TextBatches(encoder.tokenizer, items, odds, batch=options.batch, masked=options.masked, seed=options.seed)
     trained = list(bundled.tuned.values())
     rates = (ENCODER_RATE, HEAD_RATE)
     optimiser = torch.optim.AdamW(

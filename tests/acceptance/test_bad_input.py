@@ -100,7 +100,7 @@ def test_a_mismatched_transcript_leaves_the_voice_analysed_without_text(house: H
 def test_a_replaced_recording_is_a_recording_of_its_own(house: House, tmp_path: Path, speech: np.ndarray) -> None:
     write_wav(tmp_path / "call.wav", speech[0][:, None])
     first = house.json("analyze", str(tmp_path))
-    write_wav(tmp_path / "call.wav", speech[0][: 3 * 16_000, None])
+    write_wav(tmp_path / "call.wav", speech[1][:, None])
 
     second = house.json("analyze", str(tmp_path))
 
