@@ -14,6 +14,8 @@ from ops.jobs import JobStatus
 
 #: Speed is measured over this much of the past.
 PACE_WINDOW_S = 300.0
+#: Less audio than this is no progress but the rounding of a sum.
+ROUNDING_S = 0.1
 #: Between two lines where there is no terminal.
 LINE_S = 5.0
 
@@ -36,7 +38,8 @@ class Pace:
         if len(self._seen) < 2:
             return None
         (since, before), (now, after) = self._seen[0], self._seen[-1]
-        return (after - before) / (now - since) if after > before and now > since else None
+        # Sums of reals differ by a little when nothing happened.
+        return (after - before) / (now - since) if after - before > ROUNDING_S and now > since else None
 
     def left_s(self, status: JobStatus) -> float | None:
         """None while the archive is still being listed, or until something was analysed."""

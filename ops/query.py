@@ -100,21 +100,28 @@ def run_sql(url: str, sql: str) -> Iterator[Result]:
     with reading(engine) as pooled:
         connection = pooled.connection.driver_connection
         assert isinstance(connection, psycopg2.extensions.connection)
-        connection.rollback()
-        connection.set_session(readonly=True, autocommit=False)
-        with connection.cursor() as settings:
-            # The planner takes a cursor's first tenth for enough; all rows are read here.
-            settings.execute("SET LOCAL cursor_tuple_fraction = 1.0")
-        # The text itself runs, not the stripped copy, so that positions in error messages are the user's.
-        streams = _ROWS.match(given[0]) is not None
-        with connection.cursor("tenor_sql" if streams else None) as cursor, _refusals(sql):
-            cursor.execute(sql)
-            if not streams and cursor.description is None:
-                yield Result((), iter(()))
-                return
-            head = cursor.fetchmany(FETCH)
-            columns = tuple(column.name for column in cursor.description or ())
-            yield Result(columns, _rows(head, cursor, sql))
+        try:
+            with _refusals(sql):
+                yield from _results(connection, sql, streams=_ROWS.match(given[0]) is not None)
+        except BaseException:
+            # In the middle of a statement a connection cannot even roll back; closing it does.
+            pooled.invalidate()
+            raise
+
+
+def _results(connection: psycopg2.extensions.connection, sql: str, *, streams: bool) -> Iterator[Result]:
+    """The one result, while its cursor is open."""
+    connection.rollback()
+    connection.set_session(readonly=True, autocommit=False)
+    with connection.cursor() as settings:
+        # The planner takes a cursor's first tenth for enough; all rows are read here.
+        settings.execute("SET LOCAL cursor_tuple_fraction = 1.0")
+    cursor = connection.cursor("tenor_sql" if streams else None)
+    # The text itself runs, not the copy without comments, so that positions in error messages are the user's.
+    cursor.execute(sql)
+    head = cursor.fetchmany(FETCH) if streams or cursor.description is not None else []
+    columns = tuple(column.name for column in cursor.description or ())
+    yield Result(columns, _rows(head, cursor, sql))
 
 
 def _rows(head: list[tuple[Any, ...]], cursor: Any, sql: str) -> Iterator[tuple[Any, ...]]:

@@ -31,7 +31,7 @@ def sweep(self: "Task[Any, Any]") -> str:
         ready = dispatch.admit(conn, settings.open_batches)
         finished = finish_jobs(conn)
     with engine.connect() as conn:
-        ready += _unsent(conn, settings.resend_s, _queued())
+        ready += _unsent(conn, settings.resend_s, 2 * settings.sweep_s, _queued())
     sent = dispatch.send(self.app, engine, sorted(set(ready)))
     return f"{broken} leases broken, {sent} hints sent, {len(finished)} jobs finished"
 
@@ -86,29 +86,34 @@ def _queued() -> dict[str, int] | None:
         return None
 
 
-def _unsent(conn: Connection, resend_s: float, queued: dict[str, int] | None) -> list[int]:
+def _unsent(conn: Connection, resend_s: float, soon_s: float, queued: dict[str, int] | None) -> list[int]:
     """Ready stages whose hint was never sent, or is surely lost.
 
     A hint is taken for lost when it is old and Redis holds fewer messages than it should: a long queue alone is no
-    reason to send everything twice.
+    reason to send everything twice. When a queue is empty, "old" is soon: a worker that had taken the message would
+    have claimed the stage.
     """
     if queued is None:
         return []
     rows: Sequence[Any] = conn.execute(
         text("""
-            SELECT id, stage, sent_at IS NULL AS unsent, sent_at < now() - make_interval(secs => :old) AS old
+            SELECT id, stage, sent_at IS NULL AS unsent, sent_at < now() - make_interval(secs => :old) AS old,
+                   sent_at < now() - make_interval(secs => :soon) AS soon
               FROM stages WHERE state = 'ready' AND ready_at <= now() ORDER BY sent_at NULLS FIRST, id
         """),
-        {"old": resend_s},
+        {"old": resend_s, "soon": min(resend_s, soon_s)},
     ).all()
     expected = dict.fromkeys(QUEUES, 0)
     for row in rows:
         if not row.unsent:
-            expected[ROUTES[TASK_OF_STAGE[row.stage]]] += 1
-    chosen = [
-        row.id
-        for row in rows
-        if row.unsent
-        or (row.old and queued[ROUTES[TASK_OF_STAGE[row.stage]]] < expected[ROUTES[TASK_OF_STAGE[row.stage]]])
-    ]
-    return chosen[:MAX_RESEND]
+            expected[_queue(row.stage)] += 1
+
+    def lost(row: Any) -> bool:
+        queue = _queue(row.stage)
+        return bool(row.old and queued[queue] < expected[queue] or row.soon and not queued[queue])
+
+    return [row.id for row in rows if row.unsent or lost(row)][:MAX_RESEND]
+
+
+def _queue(stage: str) -> str:
+    return ROUTES[TASK_OF_STAGE[stage]]
