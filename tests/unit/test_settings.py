@@ -1,0 +1,60 @@
+"""Settings: where they come from, and what a mistake in them says."""
+
+from pathlib import Path
+
+import pytest
+
+from workers.errors import SettingsInvalid
+from workers.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TENOR_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_variable_goes_before_the_file_and_the_file_before_the_default(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "tenor.toml").write_text('batch_s = 30\nprofile = "other"\n')
+    monkeypatch.setenv("TENOR_PROFILE", "mine")
+
+    settings = load_settings()
+
+    assert (settings.batch_s, settings.profile, settings.open_batches) == (30, "mine", 8)
+
+
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENOR_BATCHES", "3")
+    with pytest.raises(SettingsInvalid, match="TENOR_BATCHES"):
+        load_settings()
+
+
+def test_every_mistake_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENOR_DATABASE_URL", "mysql://root:hunter2@db/x")
+    monkeypatch.setenv("TENOR_LEASE_S", "-1")
+    with pytest.raises(SettingsInvalid) as mistake:
+        load_settings()
+    assert "database_url" in str(mistake.value) and "lease_s" in str(mistake.value)
+    assert "hunter2" not in str(mistake.value)
+
+
+def test_a_broken_file_and_a_missing_named_file_are_sentences(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "tenor.toml").write_text("batch_s = [")
+    with pytest.raises(SettingsInvalid, match="TOML"):
+        load_settings()
+    monkeypatch.setenv("TENOR_CONFIG", str(home / "nowhere.toml"))
+    with pytest.raises(SettingsInvalid, match="does not exist"):
+        load_settings()
+
+
+def test_a_plain_postgres_url_gets_the_driver_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENOR_DATABASE_URL", "postgresql://u:p@h/d")
+    assert load_settings().database_url == "postgresql+psycopg2://u:p@h/d"
+
+
+def test_a_sweeper_slower_than_leases_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENOR_SWEEP_S", "200")
+    with pytest.raises(SettingsInvalid, match="sweep_s"):
+        load_settings()
