@@ -12,9 +12,19 @@ from sqlalchemy.pool import NullPool
 
 from db.errors import DatabaseUnavailable
 
+#: What a server says in English when it refuses a connection → what is wrong. The driver gives no code for these.
+_REASONS = {
+    "authentication failed": "does not accept this login and password",
+    "no pg_hba.conf entry": "lets this login in from elsewhere only",
+    "does not exist": "has no such database or login",
+    "too many": "has no connection left",
+    "starting up": "is still starting",
+    "shutting down": "is shutting down",
+}
+
 
 def make_engine(url: str, *, pooled: bool = False) -> Engine:
-    """An engine for `postgresql+psycopg2://…`; it connects when first used.
+    """An engine for a Postgres URL, always with psycopg2; it connects when first used.
 
     `pooled` keeps a few connections for a worker process, tested before use so that a restarted Postgres is noticed;
     otherwise every connection is closed after use.
@@ -24,9 +34,10 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
         "application_name": f"{os.environ.get('PGAPPNAME', 'tenor/cli')}@{socket.gethostname()}"[:63],
         "keepalives_idle": 30,
     }
+    address = make_url(url).set(drivername="postgresql+psycopg2")
     if pooled:
-        return create_engine(url, connect_args=arguments, pool_size=2, max_overflow=4, pool_pre_ping=True)
-    return create_engine(url, connect_args=arguments, poolclass=NullPool)
+        return create_engine(address, connect_args=arguments, pool_size=2, max_overflow=4, pool_pre_ping=True)
+    return create_engine(address, connect_args=arguments, poolclass=NullPool)
 
 
 def place(url: str) -> str:
@@ -51,10 +62,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except OperationalError as exc:
         if is_connection_problem(exc):
-            raise unavailable(engine) from exc
+            raise unavailable(engine, exc) from exc
         raise
 
 
-def unavailable(engine: Engine) -> DatabaseUnavailable:
-    """The named error for an engine that cannot be reached."""
-    return DatabaseUnavailable(f"Postgres at {place(engine.url.render_as_string(hide_password=True))} does not answer")
+def unavailable(engine: Engine, exc: BaseException) -> DatabaseUnavailable:
+    """The named error for an engine that gets no connection, from the error that said so."""
+    said = str(getattr(exc, "orig", exc))
+    reason = next((reason for sign, reason in _REASONS.items() if sign in said), "does not answer")
+    return DatabaseUnavailable(f"Postgres at {place(engine.url.render_as_string(hide_password=True))} {reason}")

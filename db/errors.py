@@ -20,6 +20,20 @@ class DatabaseUnavailable(DatabaseProblem):
     hint = "Start it (`tenor up`) or correct TENOR_DATABASE_URL."
 
 
+class DatabaseTooOld(DatabaseProblem):
+    """The server lacks what the schema needs."""
+
+    code = "database_too_old"
+    hint = "Use PostgreSQL 15 or newer."
+
+
+class DatabaseBusy(DatabaseProblem):
+    """A migration did not get its lock, or took too long; it changed nothing."""
+
+    code = "database_busy"
+    hint = "Run it again when long queries have ended (they are listed in pg_stat_activity)."
+
+
 class SchemaOutdated(DatabaseProblem):
     """The schema is not the one that this version of the code needs."""
 

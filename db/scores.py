@@ -80,7 +80,7 @@ def write_scores(conn: Connection, block: ScoreBlock) -> int:
     label, confidence = _best(block.fused)
     notes = sorted({note for note in block.quality if note is not None})
     places = {note: place for place, note in enumerate(notes, start=1)} | {None: 0}
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "alignment_id": np.array([alignment for alignment, _ in block.keys], np.int64),
         "utterance_no": np.array([number for _, number in block.keys], np.int32),
         "label_no": label,

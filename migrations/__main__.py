@@ -14,7 +14,7 @@ def main() -> int:
         print("Set TENOR_OWNER_URL to the login that owns the schema.", file=sys.stderr)
         return 2
     try:
-        upgrade("postgresql+psycopg2" + url[url.index("://") :])
+        upgrade(url)
     except DatabaseProblem as exc:
         print(f"{exc}. {exc.hint}", file=sys.stderr)
         return 1

@@ -1,7 +1,6 @@
-"""How Alembic runs here: on the connection that `db.migrate` hands over, with short locks and bounded statements."""
+"""How Alembic runs here: inside the transaction of `db.migrate`, which sets its lock and statement timeouts."""
 
 from alembic import context
-from sqlalchemy import text
 
 from db.tables import Base
 
@@ -11,20 +10,12 @@ def include(_object: object, name: str | None, kind: str, _reflected: bool, _com
     return not (kind == "table" and (name or "").startswith("scores_v"))
 
 
-connection = context.config.attributes["connection"]
 context.configure(
-    connection=connection,
+    connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     include_object=include,
     compare_type=True,
     compare_server_default=True,
-    transaction_per_migration=True,
 )
 with context.begin_transaction():
-    # A migration that cannot get its lock soon must not make everybody else wait behind it.
-    connection.execute(text("SET lock_timeout = '4s'"))
-    connection.execute(text("SET statement_timeout = '60s'"))
     context.run_migrations()
-connection.execute(text("RESET lock_timeout"))
-connection.execute(text("RESET statement_timeout"))
-connection.commit()

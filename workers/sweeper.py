@@ -110,7 +110,7 @@ def _unsent(conn: Connection, resend_s: float, soon_s: float, queued: dict[str, 
 
     def lost(row: Any) -> bool:
         queue = _queue(row.stage)
-        return bool(row.old and queued[queue] < expected[queue] or row.soon and not queued[queue])
+        return bool((row.old and queued[queue] < expected[queue]) or (row.soon and not queued[queue]))
 
     return [row.id for row in rows if row.unsent or lost(row)][:MAX_RESEND]
 

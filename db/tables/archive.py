@@ -47,6 +47,7 @@ class ArchiveFile(Base):
     __tablename__ = "archive_files"
     __table_args__ = (
         UniqueConstraint("archive_id", "path"),
+        Index(None, "path"),
         Index(None, "recording_id"),
         {"comment": "paths in archives and what they held when last seen"},
     )
@@ -82,7 +83,9 @@ class AlignmentRow(Base):
     options_hash: Mapped[str]
     options: Mapped[Json]
     source_file_id: Mapped[int] = mapped_column(ForeignKey("archive_files.id"), comment="where to read it from")
-    state: Mapped[str] = mapped_column(server_default="pending")
+    state: Mapped[str] = mapped_column(
+        server_default="pending", comment="pending, done (its utterances are stored), failed (see error)"
+    )
     aligner: Mapped[str | None]
     language: Mapped[str | None]
     duration_s: Mapped[float | None] = mapped_column(REAL)

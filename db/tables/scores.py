@@ -41,7 +41,9 @@ class RecordingScore(Base):
 
     alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True)
     profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"), primary_key=True)
-    state: Mapped[str] = mapped_column(server_default="pending")
+    state: Mapped[str] = mapped_column(
+        server_default="pending", comment="pending, done (every utterance is scored), failed"
+    )
     utterances: Mapped[int | None]
     speech_s: Mapped[float | None] = mapped_column(REAL)
     mean_angry: Mapped[float | None] = mapped_column(REAL)

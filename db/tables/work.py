@@ -28,7 +28,10 @@ class Job(Base):
     archive_id: Mapped[int] = mapped_column(ForeignKey("archives.id"))
     profile_version_id: Mapped[int] = mapped_column(ForeignKey("profile_versions.id"))
     options: Mapped[Json]
-    state: Mapped[str] = mapped_column(server_default="queued")
+    state: Mapped[str] = mapped_column(
+        server_default="queued",
+        comment="queued, running, done (nothing open), failed (archive unreadable, see error), cancelled",
+    )
     priority: Mapped[int] = mapped_column(server_default="0", comment="higher goes first")
     root_id: Mapped[uuid.UUID] = mapped_column(comment="root of all its Celery messages")
     files_seen: Mapped[int] = mapped_column(server_default="0")
@@ -58,7 +61,7 @@ class GroupMember(Base):
     """An alignment to be made by a group."""
 
     __tablename__ = "group_members"
-    __table_args__ = (Index(None, "alignment_id"),)
+    __table_args__ = (Index(None, "alignment_id"), {"comment": "alignments that a group is to make"})
 
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
     alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id"), primary_key=True)
@@ -130,11 +133,13 @@ class Stage(Base):
     )
 
     id: Mapped[Id]
-    stage: Mapped[str]
+    stage: Mapped[str] = mapped_column(comment="ingest (a job), align (a group), extract, ser, ter, fuse (a batch)")
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"))
-    state: Mapped[str]
+    state: Mapped[str] = mapped_column(
+        comment="waiting (for the stage before), ready, running (leased), done, dead (given up), cancelled"
+    )
     attempt: Mapped[int] = mapped_column(server_default="0", comment="the fence: counted at every claim")
     owner: Mapped[str | None] = mapped_column(comment="host/boot/pid/start of the process that holds the lease")
     lease_until: Mapped[datetime | None]
@@ -172,8 +177,8 @@ class JobRecording(Base):
     profile_version_id: Mapped[int | None] = mapped_column(
         ForeignKey("profile_versions.id"), comment="may be older than the job's own when results were reused"
     )
-    state: Mapped[str]
-    reused: Mapped[bool] = mapped_column(server_default="false")
+    state: Mapped[str] = mapped_column(comment="aligning, scoring, done, failed (see error), cancelled")
+    reused: Mapped[bool] = mapped_column(server_default="false", comment="true when an earlier job had the results")
     error_code: Mapped[str | None]
     error: Mapped[str | None]
 

@@ -30,14 +30,14 @@ SELECT f.profile,
  CROSS JOIN LATERAL (
         SELECT sp.name AS speaker,
                bin.start_s AS bin_start_s,
-               sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) AS speech_s,
-               sum(s.fused_angry * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_angry IS NOT NULL), 0) AS p_angry,
-               sum(s.fused_happy * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_happy IS NOT NULL), 0) AS p_happy,
-               sum(s.fused_neutral * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_neutral IS NOT NULL), 0) AS p_neutral,
-               sum(s.fused_sad * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_sad IS NOT NULL), 0) AS p_sad,
-               sum(s.fused_fear * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_fear IS NOT NULL), 0) AS p_fear,
-               sum(s.fused_disgust * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_disgust IS NOT NULL), 0) AS p_disgust,
-               sum(s.fused_surprise * (least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) / nullif(sum((least(u.end_s, bin.start_s + 10) - greatest(u.start_s, bin.start_s))) FILTER (WHERE s.fused_surprise IS NOT NULL), 0) AS p_surprise
+               sum(o.seconds)::real AS speech_s,
+               (sum(s.fused_angry * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_angry IS NOT NULL), 0))::real AS p_angry,
+               (sum(s.fused_happy * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_happy IS NOT NULL), 0))::real AS p_happy,
+               (sum(s.fused_neutral * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_neutral IS NOT NULL), 0))::real AS p_neutral,
+               (sum(s.fused_sad * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_sad IS NOT NULL), 0))::real AS p_sad,
+               (sum(s.fused_fear * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_fear IS NOT NULL), 0))::real AS p_fear,
+               (sum(s.fused_disgust * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_disgust IS NOT NULL), 0))::real AS p_disgust,
+               (sum(s.fused_surprise * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_surprise IS NOT NULL), 0))::real AS p_surprise
           FROM scores s
           JOIN utterances u ON u.alignment_id = s.alignment_id AND u.utterance_no = s.utterance_no
           JOIN speakers sp ON sp.id = u.speaker_id
@@ -45,6 +45,7 @@ SELECT f.profile,
                 SELECT (n * 10)::real AS start_s
                   FROM generate_series(floor(u.start_s / 10)::int, ceil(u.end_s / 10)::int - 1) AS n
                ) bin
+         CROSS JOIN LATERAL (SELECT least(u.end_s, bin.start_s + 10)::float8 - greatest(u.start_s, bin.start_s) AS seconds) o
          WHERE s.alignment_id = f.alignment_id AND s.profile_version_id = f.profile_version_id
          GROUP BY sp.name, bin.start_s
        ) m;

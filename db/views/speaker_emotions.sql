@@ -29,17 +29,18 @@ SELECT f.profile,
  CROSS JOIN LATERAL (
         SELECT sp.name AS speaker,
                count(*) AS utterances,
-               sum(u.end_s - u.start_s) AS speech_s,
-               sum(s.fused_angry * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_angry IS NOT NULL), 0) AS p_angry,
-               sum(s.fused_happy * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_happy IS NOT NULL), 0) AS p_happy,
-               sum(s.fused_neutral * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_neutral IS NOT NULL), 0) AS p_neutral,
-               sum(s.fused_sad * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_sad IS NOT NULL), 0) AS p_sad,
-               sum(s.fused_fear * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_fear IS NOT NULL), 0) AS p_fear,
-               sum(s.fused_disgust * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_disgust IS NOT NULL), 0) AS p_disgust,
-               sum(s.fused_surprise * (u.end_s - u.start_s)) / nullif(sum((u.end_s - u.start_s)) FILTER (WHERE s.fused_surprise IS NOT NULL), 0) AS p_surprise
+               sum(o.seconds)::real AS speech_s,
+               (sum(s.fused_angry * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_angry IS NOT NULL), 0))::real AS p_angry,
+               (sum(s.fused_happy * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_happy IS NOT NULL), 0))::real AS p_happy,
+               (sum(s.fused_neutral * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_neutral IS NOT NULL), 0))::real AS p_neutral,
+               (sum(s.fused_sad * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_sad IS NOT NULL), 0))::real AS p_sad,
+               (sum(s.fused_fear * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_fear IS NOT NULL), 0))::real AS p_fear,
+               (sum(s.fused_disgust * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_disgust IS NOT NULL), 0))::real AS p_disgust,
+               (sum(s.fused_surprise * o.seconds) / nullif(sum(o.seconds) FILTER (WHERE s.fused_surprise IS NOT NULL), 0))::real AS p_surprise
           FROM scores s
           JOIN utterances u ON u.alignment_id = s.alignment_id AND u.utterance_no = s.utterance_no
           JOIN speakers sp ON sp.id = u.speaker_id
+         CROSS JOIN LATERAL (SELECT u.end_s::float8 - u.start_s AS seconds) o
          WHERE s.alignment_id = f.alignment_id AND s.profile_version_id = f.profile_version_id
          GROUP BY sp.name
        ) m;

@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("archive_id", "path", name=op.f("uq_archive_files_archive_id_path")),
         comment="paths in archives and what they held when last seen",
     )
+    op.create_index(op.f("ix_archive_files_path"), "archive_files", ["path"], unique=False)
     op.create_index(op.f("ix_archive_files_recording_id"), "archive_files", ["recording_id"], unique=False)
     op.create_table(
         "profile_versions",
@@ -191,7 +192,13 @@ def upgrade() -> None:
         sa.Column("options_hash", sa.String(), nullable=False),
         sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("source_file_id", sa.BigInteger(), nullable=False, comment="where to read it from"),
-        sa.Column("state", sa.String(), server_default="pending", nullable=False),
+        sa.Column(
+            "state",
+            sa.String(),
+            server_default="pending",
+            nullable=False,
+            comment="pending, done (its utterances are stored), failed (see error)",
+        ),
         sa.Column("aligner", sa.String(), nullable=True),
         sa.Column("language", sa.String(), nullable=True),
         sa.Column("duration_s", sa.REAL(), nullable=True),
@@ -218,7 +225,13 @@ def upgrade() -> None:
         sa.Column("archive_id", sa.BigInteger(), nullable=False),
         sa.Column("profile_version_id", sa.BigInteger(), nullable=False),
         sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("state", sa.String(), server_default="queued", nullable=False),
+        sa.Column(
+            "state",
+            sa.String(),
+            server_default="queued",
+            nullable=False,
+            comment="queued, running, done (nothing open), failed (archive unreadable, see error), cancelled",
+        ),
         sa.Column("priority", sa.Integer(), server_default="0", nullable=False, comment="higher goes first"),
         sa.Column("root_id", sa.Uuid(), nullable=False, comment="root of all its Celery messages"),
         sa.Column("files_seen", sa.Integer(), server_default="0", nullable=False),
@@ -305,8 +318,19 @@ def upgrade() -> None:
             nullable=True,
             comment="may be older than the job's own when results were reused",
         ),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("reused", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column(
+            "state",
+            sa.String(),
+            nullable=False,
+            comment="aligning, scoring, done, failed (see error), cancelled",
+        ),
+        sa.Column(
+            "reused",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="true when an earlier job had the results",
+        ),
         sa.Column("error_code", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.CheckConstraint(
@@ -340,7 +364,13 @@ def upgrade() -> None:
         "recording_scores",
         sa.Column("alignment_id", sa.BigInteger(), nullable=False),
         sa.Column("profile_version_id", sa.BigInteger(), nullable=False),
-        sa.Column("state", sa.String(), server_default="pending", nullable=False),
+        sa.Column(
+            "state",
+            sa.String(),
+            server_default="pending",
+            nullable=False,
+            comment="pending, done (every utterance is scored), failed",
+        ),
         sa.Column("utterances", sa.Integer(), nullable=True),
         sa.Column("speech_s", sa.REAL(), nullable=True),
         sa.Column("mean_angry", sa.REAL(), nullable=True),
@@ -424,16 +454,27 @@ def upgrade() -> None:
             ["group_id"], ["groups.id"], name=op.f("fk_group_members_group_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("group_id", "alignment_id", name=op.f("pk_group_members")),
+        comment="alignments that a group is to make",
     )
     op.create_index(op.f("ix_group_members_alignment_id"), "group_members", ["alignment_id"], unique=False)
     op.create_table(
         "stages",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column(
+            "stage",
+            sa.String(),
+            nullable=False,
+            comment="ingest (a job), align (a group), extract, ser, ter, fuse (a batch)",
+        ),
         sa.Column("job_id", sa.BigInteger(), nullable=False),
         sa.Column("group_id", sa.BigInteger(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
-        sa.Column("state", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.String(),
+            nullable=False,
+            comment="waiting (for the stage before), ready, running (leased), done, dead (given up), cancelled",
+        ),
         sa.Column(
             "attempt",
             sa.Integer(),
@@ -506,22 +547,51 @@ def upgrade() -> None:
     op.create_index("uq_stages_ingest", "stages", ["job_id"], unique=True, postgresql_where=sa.text("stage = 'ingest'"))
 
     op.create_foreign_key("fk_profiles_champion_id", "profiles", "profile_versions", ["champion_id"], ["id"])
+    # Workers have no DDL, so this runs with its owner's rights. ATTACH lets others read and write meanwhile; CREATE TABLE
+    # PARTITION OF would wait for every reader of scores, and everybody else behind it.
     op.execute("""
         CREATE FUNCTION add_profile_version_partition(version_id bigint) RETURNS void
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+        DECLARE
+            partition text := format('scores_v%s', version_id);
         BEGIN
+            IF NOT EXISTS (SELECT FROM public.profile_versions WHERE id = version_id) THEN
+                RAISE foreign_key_violation USING MESSAGE = format('there is no profile version %s', version_id);
+            END IF;
             -- Two workers may meet a new version at once.
-            PERFORM pg_advisory_xact_lock(7367002, version_id::int);
-            IF to_regclass(format('public.scores_v%s', version_id)) IS NULL THEN
-                EXECUTE format(
-                    'CREATE TABLE public.scores_v%s PARTITION OF public.scores FOR VALUES IN (%s)',
-                    version_id, version_id);
+            PERFORM pg_advisory_xact_lock(hashtextextended('scores partition', version_id));
+            IF to_regclass('public.' || partition) IS NULL THEN
+                EXECUTE format('CREATE TABLE public.%I (LIKE public.scores INCLUDING ALL EXCLUDING INDEXES)', partition);
+                EXECUTE format('ALTER TABLE public.scores ATTACH PARTITION public.%I FOR VALUES IN (%s)',
+                               partition, version_id);
+                EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.%I TO tenor_writer', partition);
             END IF;
         END $$
     """)
     op.execute(
-        "COMMENT ON FUNCTION add_profile_version_partition(bigint) IS 'workers have no DDL: this makes a version''s partition'"
+        "COMMENT ON FUNCTION add_profile_version_partition(bigint) IS 'makes the part of scores that a profile version writes to'"
     )
+    # The moves of db.states.TRANSITIONS.
+    op.execute("""
+        CREATE FUNCTION check_stage_move() RETURNS trigger
+        LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+        BEGIN
+            IF NOT (CASE OLD.state
+                   WHEN 'waiting' THEN NEW.state IN ('ready', 'cancelled')
+                   WHEN 'ready' THEN NEW.state IN ('running', 'waiting', 'cancelled')
+                   WHEN 'running' THEN NEW.state IN ('done', 'ready', 'dead', 'waiting', 'cancelled')
+                   ELSE NEW.state IN ('ready', 'waiting') END) THEN
+                RAISE check_violation
+                   USING MESSAGE = format('stage %s cannot go from %s to %s', OLD.id, OLD.state, NEW.state);
+            END IF;
+            RETURN NEW;
+        END $$
+    """)
+    op.execute("COMMENT ON FUNCTION check_stage_move() IS 'refuses what the state machine of stages does not know'")
+    op.execute("""
+        CREATE TRIGGER check_stage_move BEFORE UPDATE OF state ON stages
+        FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_stage_move()
+    """)
 
 
 def downgrade() -> None:
@@ -538,6 +608,7 @@ def downgrade() -> None:
     op.drop_index("ix_stages_lease", table_name="stages", postgresql_where=sa.text("state = 'running'"))
     op.drop_index("ix_stages_dead", table_name="stages", postgresql_where=sa.text("state = 'dead'"))
     op.drop_table("stages")
+    op.execute("DROP FUNCTION check_stage_move()")
     op.drop_index(op.f("ix_group_members_alignment_id"), table_name="group_members")
     op.drop_table("group_members")
     op.drop_table("batch_members")
@@ -563,6 +634,7 @@ def downgrade() -> None:
     op.drop_table("speakers")
     op.drop_table("profile_versions")
     op.drop_index(op.f("ix_archive_files_recording_id"), table_name="archive_files")
+    op.drop_index(op.f("ix_archive_files_path"), table_name="archive_files")
     op.drop_table("archive_files")
     op.drop_index(op.f("ix_scores_batch_id"), table_name="scores")
     op.drop_table("scores")

@@ -7,11 +7,11 @@ class BundleMissing(ModelError):
     """There is no bundle at the place that a profile names."""
 
     code = "bundle_missing"
-    hint = "Check the location in the profile; bundled ones are shipped:NAME."
+    hint = "Check the location in the profile: shipped:NAME, a folder, or a URL that this machine can read."
 
 
 class BundleCorrupt(ModelError):
     """The files are not what their hash says, or not a bundle at all."""
 
     code = "bundle_corrupt"
-    hint = "Fetch the bundle again; weights are never loaded when their hash differs."
+    hint = "Fetch the bundle again (`git checkout` for shipped ones); weights are never loaded when their hash differs."

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fsspec
-
-from ml.bundles.errors import BundleCorrupt, BundleMissing
-from ml.bundles.meta import META, WEIGHTS, BundleMeta, read_meta, resolve_location
+from ml.bundles.errors import BundleCorrupt
+from ml.bundles.meta import META, WEIGHTS, BundleMeta, read_file, read_meta
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +19,8 @@ class Bundle:
 
     meta: BundleMeta
     tensors: "dict[str, Tensor]"
+    #: The location it was loaded from.
+    path: str
 
     def part(self, prefix: str) -> "dict[str, Tensor]":
         """The tensors below `prefix.`, without it."""
@@ -29,16 +29,25 @@ class Bundle:
 
 
 def save_bundle(folder: Path, meta: BundleMeta, tensors: "dict[str, Tensor]") -> BundleMeta:
-    """Write a bundle; both files appear whole or not at all. Returns the meta with the weights' hash."""
+    """Write a bundle and return the meta with the weights' hash; equal bundles give equal bytes.
+
+    Each file appears whole or not at all. Who reads between the two renames sees a hash that does not fit, never
+    weights under another model's description.
+    """
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = save({name: tensors[name].contiguous() for name in sorted(tensors)})
     meta = replace(meta, sha256=hashlib.sha256(weights).hexdigest())
-    for name, content in ((WEIGHTS, weights), (META, meta.to_json().encode())):
-        partial = folder / f".{name}.{os.getpid()}"
-        partial.write_bytes(content)
-        os.replace(partial, folder / name)
+    partials = {name: folder / f".{name}.{os.getpid()}" for name in (WEIGHTS, META)}
+    try:
+        partials[WEIGHTS].write_bytes(weights)
+        partials[META].write_text(meta.to_json(), encoding="utf-8")
+        for name, partial in partials.items():
+            os.replace(partial, folder / name)
+    finally:
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
     return meta
 
 
@@ -52,15 +61,16 @@ def load_bundle(location: str, sha256: str | None = None) -> Bundle:
     from safetensors.torch import load
 
     meta = read_meta(location)
-    try:
-        with fsspec.open(f"{resolve_location(location)}/{WEIGHTS}", "rb") as file:
-            content = file.read()
-    except FileNotFoundError as exc:
-        raise BundleMissing(f"the bundle at {location} has no {WEIGHTS}") from exc
+    content = read_file(location, WEIGHTS)
     actual = hashlib.sha256(content).hexdigest()
-    if actual != meta.sha256 or (sha256 is not None and actual != sha256):
-        raise BundleCorrupt(f"the weights of {location} are not those that were pinned")
+    if actual != meta.sha256:
+        raise BundleCorrupt(f"the weights of {location} are not those that its {META} names")
+    if sha256 is not None and actual != sha256:
+        raise BundleCorrupt(
+            f"the bundle at {location} is another version than the one that was pinned",
+            hint="Put the pinned version back, or enqueue again with the profile as it is now.",
+        )
     try:
-        return Bundle(meta, load(content))
+        return Bundle(meta, load(content), location)
     except SafetensorError as exc:
         raise BundleCorrupt(f"the weights of {location} cannot be parsed") from exc

@@ -78,6 +78,8 @@ class TextEncoder:
             own = dict(model.named_parameters())
             if unknown := delta.keys() - own.keys():
                 raise ModelError(f"the bundle changes {len(unknown)} tensors that the text encoder does not have")
+            if any(own[name].shape != tensor.shape for name, tensor in delta.items()):
+                raise ModelError("the bundle's tensors do not have the sizes of the text encoder's")
             with torch.no_grad():
                 for name, tensor in delta.items():
                     own[name].copy_(tensor.to(own[name].dtype))
@@ -89,26 +91,36 @@ class TextEncoder:
         return int(self.model.config.hidden_size)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text."""
+    def encode(self, texts: Sequence[str], *, padded_to: int | None = None) -> list[NDArray[np.float32]]:
+        """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text.
+
+        Texts are grouped by length, so results neither depend on the order nor (1e-4, fp32) on the company.
+        `padded_to` gives what source A's released code keeps instead: every text padded to so many tokens, without the
+        first and the last vector, so [padded_to - 2, hidden] with those of [SEP] and [PAD].
+        """
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in texts]
+        limit = MAX_TOKENS if padded_to is None else padded_to - 2
         ids = [
-            self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=MAX_TOKENS)["input_ids"]
-            for t in texts
+            self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=limit)["input_ids"] for t in texts
         ]
         order = sorted((i for i in range(len(texts)) if ids[i]), key=lambda i: (len(ids[i]), i))
-        device = next(self.model.parameters()).device
         for begin in range(0, len(order), TEXTS_PER_PASS):
             group = order[begin : begin + TEXTS_PER_PASS]
-            longest = len(ids[group[-1]]) + 2
-            tokens = torch.full((len(group), longest), int(self.tokenizer.pad_token_id))
-            mask = torch.zeros((len(group), longest), dtype=torch.long)
+            vectors = self._forward([ids[i] for i in group], padded_to or len(ids[group[-1]]) + 2)
             for row, index in enumerate(group):
-                sequence = [self.tokenizer.cls_token_id, *ids[index], self.tokenizer.sep_token_id]
-                tokens[row, : len(sequence)] = torch.tensor(sequence)
-                mask[row, : len(sequence)] = 1
-            output = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
-            vectors = output.float().cpu().numpy()
-            for row, index in enumerate(group):
-                result[index] = vectors[row, 1 : len(ids[index]) + 1].copy()
+                end = len(ids[index]) + 1 if padded_to is None else padded_to - 1
+                result[index] = vectors[row, 1:end].copy()
         return result
+
+    def _forward(self, ids: list[list[int]], length: int) -> NDArray[np.float32]:
+        """All vectors [B, length, hidden] of token lists, with [CLS] before and [SEP] and [PAD] after them."""
+        device = next(self.model.parameters()).device
+        tokens = torch.full((len(ids), length), int(self.tokenizer.pad_token_id))
+        mask = torch.zeros_like(tokens)
+        for row, own in enumerate(ids):
+            sequence = [self.tokenizer.cls_token_id, *own, self.tokenizer.sep_token_id]
+            tokens[row, : len(sequence)] = torch.tensor(sequence)
+            mask[row, : len(sequence)] = 1
+        output = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
+        vectors: NDArray[np.float32] = output.float().cpu().numpy()
+        return vectors

@@ -1,8 +1,9 @@
 """What the models need of each utterance, as one object that travels between stages."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,15 @@ class Extract:
 
     frames: Sequence[NDArray[np.float32]]
     tokens: Sequence[NDArray[np.float32]]
+    #: Codes joined by spaces, None where nothing is missing.
     quality: Sequence[str | None]
 
-    def to_tensors(self) -> dict[str, NDArray[np.generic]]:
-        """Flat arrays for safetensors: values one after the other, and where each begins."""
-        result: dict[str, NDArray[np.generic]] = {}
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Flat arrays for safetensors: the values of all utterances one after the other, and how many are whose.
+
+        Values keep their 32 bits, so that a stage run again gives equal scores.
+        """
+        result: dict[str, NDArray[Any]] = {}
         for name, parts in (("frames", self.frames), ("tokens", self.tokens)):
             result[name] = np.concatenate(list(parts)) if len(parts) else np.zeros((0, 1), dtype=np.float32)
             result[f"{name}_lengths"] = np.array([len(part) for part in parts], dtype=np.int64)
@@ -29,11 +34,11 @@ class Extract:
         return result
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, NDArray[np.generic]]) -> "Extract":
-        """The reverse of `to_tensors`."""
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> "Extract":
+        """The reverse of `to_tensors`; frames and tokens are views."""
 
         def split(name: str) -> list[NDArray[np.float32]]:
             ends = np.cumsum(tensors[f"{name}_lengths"])
-            return [part.astype(np.float32) for part in np.split(tensors[name], ends[:-1])] if len(ends) else []
+            return np.split(tensors[name], ends[:-1]) if len(ends) else []
 
-        return cls(split("frames"), split("tokens"), json.loads(bytes(tensors["quality"].tobytes()).decode()))
+        return cls(split("frames"), split("tokens"), json.loads(tensors["quality"].tobytes()))

@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 def score_fusion(
     speech: NDArray[np.float64], text: NDArray[np.float64], *, w_speech: float, w_text: float
 ) -> NDArray[np.float64]:
-    """Fused probabilities [N, C], normalised by w_speech + w_text; where one side is NaN, the other alone."""
-    fused: NDArray[np.float64] = (w_speech * speech + w_text * text) / (w_speech + w_text)
+    """Fused probabilities [N, C], normalised by w_speech + w_text; a row that is all NaN on one side is the other's.
+
+    A class that only one of the two models knows has probability zero from the other, so rows still sum to one.
+    """
+    weighted = w_speech * np.nan_to_num(speech) + w_text * np.nan_to_num(text)
+    fused: NDArray[np.float64] = np.where(np.isnan(speech) & np.isnan(text), np.nan, weighted / (w_speech + w_text))
     no_text, no_speech = np.isnan(text).all(axis=1), np.isnan(speech).all(axis=1)
     fused[no_text] = speech[no_text]
     fused[no_speech & ~no_text] = text[no_speech & ~no_text]

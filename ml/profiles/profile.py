@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from ml.errors import ModelError
 
 FOLDER = Path(__file__).parent
 #: Raise it when the same specification gives other values: it makes every profile a new version.
-SPEC_VERSION = 1
+SPEC_VERSION = 2
+#: The kind of bundle that each side of a profile takes.
+KINDS = {"speech": "makiuchi-speech", "text": "makiuchi-text"}
 
 
 class ProfileInvalid(ModelError):
@@ -37,6 +40,7 @@ class Profile:
     """A profile as written: bundles by location, fusion weights, labels."""
 
     name: str
+    #: The label set: what both sides are restricted to before they are fused.
     labels: tuple[str, ...]
     speech: str
     text: str | None
@@ -44,13 +48,23 @@ class Profile:
     w_text: float
 
     def _bundles(self) -> dict[str, tuple[str, BundleMeta]]:
-        found = {"speech": (self.speech, read_meta(self.speech))}
-        if self.text is not None:
-            found["text"] = (self.text, read_meta(self.text))
+        named = {"speech": self.speech} | ({} if self.text is None else {"text": self.text})
+        found = {side: (location, read_meta(location)) for side, location in named.items()}
+        for side, (location, meta) in found.items():
+            if meta.kind != KINDS[side]:
+                raise ProfileInvalid(f"profile {self.name} uses {location} for {side}, but that is a {meta.kind} model")
+            if not set(meta.labels) & set(self.labels):
+                raise ProfileInvalid(f"profile {self.name} keeps none of the labels that {location} tells apart")
+        known = {label for _, meta in found.values() for label in meta.labels}
+        if unknown := [label for label in self.labels if label not in known]:
+            raise ProfileInvalid(f"no bundle of profile {self.name} knows the labels {', '.join(unknown)}")
         return found
 
     def resolve(self) -> dict[str, Any]:
-        """The JSON-able specification with every hash; raises `BundleMissing` or `BundleCorrupt`."""
+        """The JSON-able specification, from which alone an `Engine` is built; it names every file by its hash.
+
+        Raises `ProfileInvalid`, `BundleMissing` or `BundleCorrupt`.
+        """
         spec: dict[str, Any] = {
             "spec_version": SPEC_VERSION,
             "labels": list(self.labels),
@@ -62,6 +76,8 @@ class Profile:
                 "name": meta.name,
                 "kind": meta.kind,
                 "sha256": meta.sha256,
+                # Sizes, and for text the encoder's source and hash: bundle.json may change without the weights.
+                "config": meta.config,
                 "temperature": meta.temperature,
                 "languages": list(meta.languages),
                 "labels": list(meta.labels),
@@ -78,6 +94,15 @@ class Profile:
         return [Licence(meta.name, meta.licence, meta.notice) for _, meta in self._bundles().values()]
 
 
+def check_version(spec: dict[str, Any]) -> None:
+    """Raise `ProfileInvalid` for a specification that another release of Tenor wrote in another form."""
+    if spec.get("spec_version") != SPEC_VERSION:
+        raise ProfileInvalid(
+            f"this profile version was made in form {spec.get('spec_version')}, this release reads form {SPEC_VERSION}",
+            hint="Enqueue again: it makes a new version of the profile.",
+        )
+
+
 def shipped_profiles() -> list[str]:
     """Names of the profiles that come with Tenor."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -85,31 +110,53 @@ def shipped_profiles() -> list[str]:
 
 def load_profile(name: str) -> Profile:
     """Read a bundled profile by name, or a TOML file by path; raises `ProfileInvalid`."""
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    if not path.is_file():
+    path = Path(name).expanduser() if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not path.is_file() or (path.parent != FOLDER and not name.endswith(".toml")):
         raise ProfileInvalid(f"there is no profile {name}; bundled are {', '.join(shipped_profiles())}")
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        fusion = fields.get("fusion", {})
-        profile = Profile(
-            name=fields.get("name", path.stem),
-            labels=tuple(fields.get("labels", EMOTIONS)),
-            speech=_absolute(fields["speech"]["bundle"], path),
-            text=_absolute(fields["text"]["bundle"], path) if "text" in fields else None,
-            w_speech=float(fusion.get("w_speech", 1.0)),
-            w_text=float(fusion.get("w_text", 1.0)),
-        )
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as exc:
-        raise ProfileInvalid(f"profile {path.name} cannot be read: {exc}") from exc
-    if unknown := set(profile.labels) - set(EMOTIONS):
-        raise ProfileInvalid(f"profile {path.name} names unknown labels: {', '.join(sorted(unknown))}")
-    if not profile.labels or profile.w_speech <= 0 or profile.w_text < 0:
-        raise ProfileInvalid(f"profile {path.name} needs at least one label and positive fusion weights")
-    return profile
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ProfileInvalid(f"profile {path.name} is not valid TOML: {exc}") from exc
+    except OSError as exc:
+        raise ProfileInvalid(f"profile {path.name} cannot be read ({type(exc).__name__})") from exc
+    if unknown := fields.keys() - {"name", "labels", "speech", "text", "fusion"}:
+        raise ProfileInvalid(f"profile {path.name} has unknown entries: {', '.join(sorted(unknown))}")
+    labels = fields.get("labels", list(EMOTIONS))
+    if not isinstance(labels, list) or not labels or not set(map(str, labels)) <= set(EMOTIONS):
+        raise ProfileInvalid(f"labels of profile {path.name} have to be some of {', '.join(EMOTIONS)}")
+    speech = _location(fields, "speech", path)
+    if speech is None:
+        raise ProfileInvalid(f"profile {path.name} names no speech bundle; add [speech] with bundle = …")
+    w_speech, w_text = _weight(fields, "w_speech", path), _weight(fields, "w_text", path)
+    if w_speech + w_text == 0:
+        raise ProfileInvalid(f"profile {path.name} gives both sides of the fusion the weight 0")
+    return Profile(
+        name=str(fields.get("name", path.stem)),
+        # In canonical order whatever the file says, so that the same set is the same version.
+        labels=tuple(label for label in EMOTIONS if label in labels),
+        speech=speech,
+        text=_location(fields, "text", path),
+        w_speech=w_speech,
+        w_text=w_text,
+    )
 
 
-def _absolute(location: str, profile: Path) -> str:
-    """Folders in a profile are relative to its file."""
+def _location(fields: dict[str, Any], side: str, profile: Path) -> str | None:
+    """A side's bundle; folders are relative to the profile's file."""
+    if side not in fields:
+        return None
+    table = fields[side]
+    location = table.get("bundle") if isinstance(table, dict) else None
+    if not isinstance(location, str) or not location:
+        raise ProfileInvalid(f"[{side}] of profile {profile.name} has to name a bundle, as in mini.toml")
     if ":" in location or Path(location).is_absolute():
         return location
     return str((profile.parent / location).resolve())
+
+
+def _weight(fields: dict[str, Any], name: str, profile: Path) -> float:
+    table = fields.get("fusion", {})
+    weight = table.get(name, 1.0) if isinstance(table, dict) else None
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+        raise ProfileInvalid(f"[fusion] {name} of profile {profile.name} has to be a number, 0 or more")
+    return float(weight)

@@ -50,7 +50,9 @@ def main() -> None:
         print(f"{name:>14} {rate:>10,.0f} rows/s")
     ratios = {f"copy_over_{name}": round(rates["copy"] / rates[name], 1) for name in ("multirow", "executemany", "orm")}
     figures = {f"{name}_rows_per_s": round(rate) for name, rate in rates.items()}
-    print(json.dumps({"benchmark": "score_writer", "rows": arguments.rows, "block": arguments.block, **figures, **ratios}))
+    print(
+        json.dumps({"benchmark": "score_writer", "rows": arguments.rows, "block": arguments.block, **figures, **ratios})
+    )
 
 
 @contextmanager

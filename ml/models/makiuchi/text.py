@@ -1,13 +1,20 @@
 """Source A's text emotion model: a small CNN over the token vectors of a BERT-like encoder.
 
-Makiuchi, Uto, Shinoda (ASRU 2021), section 3.2. Corrected where the released code contradicts its aim: only real tokens
-enter (there, [SEP] and [PAD] vectors do), the mean runs over real tokens, convolutions keep the length so that one
-word is enough, and logits go to the softmax without a sigmoid, which confined probabilities to a narrow band.
+Makiuchi, Uto, Shinoda (ASRU 2021), section 3.2, in two variants with the same weights' shapes.
+
+"corrected", the default, departs from the released code where that contradicts its aim: only real tokens enter (there,
+[SEP] and [PAD] vectors do), the mean runs over real tokens, convolutions keep the length so that one word is enough,
+and logits go to the softmax without a sigmoid, which confines probabilities to a narrow band.
+
+"faithful" is the released code: 120 vectors of a text padded to 122 tokens ([CLS] and the last one removed), two rows
+of zeros, one position of padding on each side of every convolution, a mean over the first 118 of 120 positions, and a
+sigmoid before the softmax.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 KERNELS = (1, 1, 8, 4)
+#: What transcripts write for sounds, such as [laughter] or <noise>.
+_SOUND = re.compile(r"\[[^\]]*\]|<[^>]*>")
+#: The released code's fixed length in tokens, and the window of its average pooling.
+POSITIONS, POOLED = 122, 118
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +35,9 @@ class TextEmotionConfig:
     input_size: int = 1024
     widths: tuple[int, int, int, int] = (256, 256, 128, 64)
     classes: int = 7
+    #: On the token vectors and on the pooled ones; the corrected variant only.
     dropout: float = 0.0
+    variant: Literal["corrected", "faithful"] = "corrected"
 
 
 class TextEmotionCnn(nn.Module):
@@ -50,8 +63,36 @@ class TextEmotionCnn(nn.Module):
         """The JSON-able configuration that `from_config` takes."""
         return asdict(self.config)
 
+    @property
+    def padded_to(self) -> int | None:
+        """The length that `TextEncoder.encode` has to pad texts to for this model; None: real tokens only."""
+        return POSITIONS if self.config.variant == "faithful" else None
+
+    def spoken(self, text: str | None) -> str:
+        """The words of a transcript that this model reads, "" where there are none.
+
+        The released code keeps sounds such as [laughter] as words, and no text that begins with one.
+        """
+        text = (text or "").strip()
+        if self.config.variant == "faithful":
+            return "" if text.startswith("[") else text.lower()
+        text = " ".join(_SOUND.sub(" ", text).split())
+        return text if any(character.isalnum() for character in text) else ""
+
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Logits [B, classes] of token vectors [B, T, input] with mask [B, T] (True: a real token)."""
+        """Logits [B, classes] of token vectors [B, T, input] with mask [B, T] (True: a real token).
+
+        The faithful variant takes T = 122 and does not look at the mask; its logits lie between 0 and 1.
+        """
+        return self._released(tokens) if self.config.variant == "faithful" else self._corrected(tokens, mask)
+
+    def _released(self, tokens: Tensor) -> Tensor:
+        hidden = tokens.transpose(1, 2)
+        for convolution in self.convolutions:
+            hidden = torch.relu(convolution(nn.functional.pad(hidden, (1, 1))))
+        return torch.sigmoid(self.classifier(hidden[:, :, :POOLED].mean(dim=2)))
+
+    def _corrected(self, tokens: Tensor, mask: Tensor) -> Tensor:
         real = mask[:, None, :].to(tokens.dtype)
         hidden = self.dropout(tokens).transpose(1, 2) * real
         for kernel, convolution in zip(KERNELS, self.convolutions, strict=True):
@@ -70,7 +111,8 @@ class TextEmotionCnn(nn.Module):
         order = sorted((i for i in range(len(tokens)) if len(tokens[i])), key=lambda i: (len(tokens[i]), i))
         for begin in range(0, len(order), 64):
             group = order[begin : begin + 64]
-            batch = np.zeros((len(group), len(tokens[group[-1]]), self.config.input_size), dtype=np.float32)
+            longest = self.padded_to or len(tokens[group[-1]])
+            batch = np.zeros((len(group), longest, self.config.input_size), dtype=np.float32)
             mask = np.zeros(batch.shape[:2], dtype=bool)
             for row, index in enumerate(group):
                 batch[row, : len(tokens[index])] = tokens[index]

@@ -1,0 +1,44 @@
+"""What ships: intact, small, documented, and labelled in the house's order."""
+
+from pathlib import Path
+
+import pytest
+
+from ml.bundles import load_bundle, read_meta, shipped_bundles
+from ml.bundles.meta import CARD, SHIPPED
+from ml.emotions import EMOTIONS
+
+
+def test_all_bundles_together_stay_small() -> None:
+    files = [path for path in Path(SHIPPED).rglob("*") if path.is_file()]
+
+    assert {"mini-speech", "mini-text"} <= set(shipped_bundles())
+    assert sum(path.stat().st_size for path in files) < 40e6
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_a_shipped_bundle_is_intact_and_speaks_of_the_seven_classes(name: str) -> None:
+    bundle = load_bundle(f"shipped:{name}")
+
+    assert bundle.meta.name == name
+    assert bundle.meta.labels == EMOTIONS
+    assert bundle.tensors
+    assert all(tensor.isfinite().all() for tensor in bundle.tensors.values())
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_a_shipped_bundle_has_a_card_that_says_what_a_user_must_know(name: str) -> None:
+    meta, card = read_meta(f"shipped:{name}"), (SHIPPED / name / CARD).read_text(encoding="utf-8")
+
+    assert meta.licence in card
+    assert meta.training_data, "bundle.json names the data too"
+    for word in ("Languages", "Training data", "Licence", "accuracy", "python -m ml.training"):
+        assert word in card, f"the card of {name} says nothing about {word}"
+
+
+def test_the_text_models_card_shows_the_figures_of_its_bundle() -> None:
+    meta, card = read_meta("shipped:mini-text"), (SHIPPED / "mini-text" / CARD).read_text(encoding="utf-8")
+
+    for measured in meta.metrics.values():
+        row = " | ".join(f"{measured[figure]:.3f}" for figure in ("accuracy", "balanced_accuracy", "macro_f1"))
+        assert f"| {measured['utterances']} | {row} |" in card
