@@ -14,8 +14,10 @@ from tests.acceptance.house import SAMPLES, House
 STAGES = ("extract", "ser", "ter", "fuse")
 
 
-def test_a_folder_becomes_rows_whose_probabilities_sum_to_one(house: House, analysed: dict[str, Any]) -> None:
-    rows = house.json("sql", "select * from utterance_emotions where profile = 'mini'")
+def test_a_folder_becomes_rows_whose_probabilities_sum_to_one(
+    house: House, archive: Path, analysed: dict[str, Any]
+) -> None:
+    rows = house.json("sql", f"select * from utterance_emotions where profile = 'mini' and archive = '{archive}'")
 
     assert len(rows) == analysed["utterances"] > 40
     for row in rows:
@@ -28,13 +30,17 @@ def test_a_folder_becomes_rows_whose_probabilities_sum_to_one(house: House, anal
             assert row["text_angry"] is None and "no_text" in row["quality"]
 
 
-def test_speakers_times_and_words_come_from_the_transcript(house: House, analysed: dict[str, Any]) -> None:
+def test_speakers_times_and_words_come_from_the_transcript(
+    house: House, archive: Path, analysed: dict[str, Any]
+) -> None:
     rows = house.rows(
         """
         SELECT u.start_s, u.end_s, u.text, u.words, u.channel, s.name FROM utterances u
           JOIN speakers s ON s.id = u.speaker_id JOIN alignments a ON a.id = u.alignment_id
-          JOIN archive_files f ON f.id = a.source_file_id WHERE f.path = 'bereavement.ogg' ORDER BY u.start_s
-        """
+          JOIN archive_files f ON f.id = a.source_file_id JOIN archives v ON v.id = f.archive_id
+         WHERE f.path = 'bereavement.ogg' AND v.url = :archive ORDER BY u.start_s
+        """,
+        archive=str(archive),
     )
     lines = [line.split("]", 1) for line in (SAMPLES / "bereavement.txt").read_text().splitlines() if "]" in line]
 
@@ -109,7 +115,8 @@ def test_a_second_profile_adds_rows_beside_the_first(house: House, archive: Path
     second = house.json("analyze", str(archive), "--profile", "mini-speech-only")
 
     assert house.one("SELECT count(*) FROM groups WHERE job_id = :j", j=second["job_id"]) == 0, "alignments are shared"
-    rows = house.json("sql", "select profile, count(*) as n from utterance_emotions group by 1 order by 1")
+    counted = f"select profile, count(*) as n from utterance_emotions where archive = '{archive}' group by 1 order by 1"
+    rows = house.json("sql", counted)
     assert rows == [{"profile": "mini", "n": len(first)}, {"profile": "mini-speech-only", "n": len(first)}]
     assert house.values(int(analysed["job_id"])) == first
     alone = house.values(second["job_id"])
@@ -118,12 +125,14 @@ def test_a_second_profile_adds_rows_beside_the_first(house: House, archive: Path
         assert values[:7] == values[7:14] == pytest.approx(first[key][7:14], abs=1e-5)
 
 
-def test_views_roll_up_what_utterances_say(house: House, analysed: dict[str, Any]) -> None:
+def test_views_roll_up_what_utterances_say(house: House, archive: Path, analysed: dict[str, Any]) -> None:
+    chosen = "profile = 'mini' AND archive = :archive"
     weighted = house.rows(
         """
         SELECT recording, sum(p_angry * (end_s - start_s)) / sum(end_s - start_s) AS p_angry, count(*) AS utterances
-          FROM utterance_emotions WHERE profile = 'mini' GROUP BY recording
-        """
+          FROM utterance_emotions WHERE profile = 'mini' AND archive = :archive GROUP BY recording
+        """,
+        archive=str(archive),
     )
     rolled = {row["recording"]: row for row in house.rows("SELECT * FROM conversation_emotions WHERE profile = 'mini'")}
     assert len(weighted) == len(rolled) == analysed["done"]
@@ -131,7 +140,7 @@ def test_views_roll_up_what_utterances_say(house: House, analysed: dict[str, Any
         assert rolled[row["recording"]]["p_angry"] == pytest.approx(row["p_angry"], abs=1e-4)
         assert rolled[row["recording"]]["utterances"] == row["utterances"]
     for view in ("speaker_emotions", "emotion_timeline"):
-        seconds = house.one(f"SELECT sum(speech_s) FROM {view} WHERE profile = 'mini'")
+        seconds = house.one(f"SELECT sum(speech_s) FROM {view} WHERE {chosen}", archive=str(archive))
         assert seconds == pytest.approx(sum(row["speech_s"] for row in rolled.values()), rel=1e-3)
 
 

@@ -234,14 +234,17 @@ def test_migrations_run_from_a_folder_with_a_space_in_its_name(empty_database: s
         shutil.copytree(REPOSITORY / package, place / package, ignore=shutil.ignore_patterns("__pycache__"))
 
     # When they are run from elsewhere, with a URL that names no driver
-    variables = {**os.environ, "PYTHONPATH": str(place)}
+    paths = [str(place), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     variables["TENOR_OWNER_URL"] = empty_database.replace("postgresql+psycopg2", "postgresql")
+    program = "import db, sys; from migrations.__main__ import main; print(db.__file__); sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-m", "migrations"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
     )
 
     # Then
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(str(place))
     assert current(make_engine(empty_database)) == head()
 
 

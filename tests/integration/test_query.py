@@ -216,7 +216,7 @@ def test_millions_of_rows_pass_through_little_memory(database_url: str) -> None:
 
 def test_head_ends_a_query_quietly(tenor: Tenor) -> None:
     query = "select n from generate_series(1, 10000000) n"
-    pipeline = f'{sys.executable} -m ops.cli sql -f csv "{query}" | head -n 2; echo "exit ${{PIPESTATUS[0]}}"'
+    pipeline = f'"{sys.executable}" -m ops.cli sql -f csv "{query}" | head -n 2; echo "exit ${{PIPESTATUS[0]}}"'
 
     done = subprocess.run(["bash", "-c", pipeline], env=tenor.environment, capture_output=True, text=True, timeout=60)
 

@@ -117,7 +117,7 @@ def test_training_learns_and_stores_the_best_as_a_delta(encoder: TextEncoder, tm
     torch.manual_seed(7)
     head = TextEmotionCnn(TextEmotionConfig(input_size=16, widths=(16, 16, 16, 16)))
     bundled = Bundled(encoder, head, ("encoder.layer.1.",))
-    options = SimpleNamespace(balance=0.5, batch=16, masked=0.0, seed=1, steps=150, judge_every=50)
+    options = SimpleNamespace(balance=0.5, batch=16, masked=0.0, seed=1, steps=150, judge_every=50, begin_step=0)
 
     # When it is trained
     train(bundled, items, items[:8], tmp_path / "out", options)  # type: ignore[arg-type]
