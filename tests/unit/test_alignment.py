@@ -1,0 +1,134 @@
+"""Alignment of the sample calls: utterances, speakers, words; and of transcripts that are not what is said."""
+
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ml.alignment import speakers
+from ml.alignment.align import AlignOptions, align_recording
+from ml.alignment.pocketsphinx import NotAligned, force_align
+from ml.alignment.registry import AlignerUnknown
+from ml.audio.decode import SAMPLE_RATE, decode
+from ml.transcripts import read_transcript
+from ops.samples import ARCHIVE
+
+CALL = ARCHIVE / "bereavement.ogg"
+TRANSCRIPT = ARCHIVE / "bereavement.txt"
+
+
+@pytest.fixture(scope="module")
+def turn() -> tuple[np.ndarray, list[str]]:
+    """One turn of a call: samples around it, and its words."""
+    from ml.alignment.pronunciation import tokens
+
+    first = read_transcript(TRANSCRIPT).turns[0]
+    assert first.start_s is not None and first.end_s is not None
+    samples = decode(CALL)[:, int(first.start_s * SAMPLE_RATE) : int((first.end_s + 0.2) * SAMPLE_RATE)]
+    return samples.mean(axis=0), tokens(first.text)
+
+
+def test_words_and_phones_come_in_order_and_none_is_lost(turn: tuple[np.ndarray, list[str]]) -> None:
+    samples, written = turn
+    words, phones = force_align(samples, written)
+    assert [word.text for word in words] == written
+    assert all(a.end_s <= b.start_s + 0.011 for a, b in itertools.pairwise(words))
+    assert 0 <= words[0].start_s < words[-1].end_s <= len(samples) / SAMPLE_RATE + 0.02
+    assert all(0 < (word.confidence or 0) <= 1 for word in words)
+    assert len(phones) >= len(words)
+
+
+def test_somebody_elses_words_are_not_aligned(turn: tuple[np.ndarray, list[str]]) -> None:
+    with pytest.raises(NotAligned):
+        words = ["photosynthesis", "converts", "electromagnetic", "radiation", "efficiently", "throughout"]
+        force_align(turn[0], words)
+
+
+def test_a_word_that_no_dictionary_has_is_aligned_all_the_same(turn: tuple[np.ndarray, list[str]]) -> None:
+    samples, written = turn
+    words, _ = force_align(samples, [*written[:-1], written[-1] + "zkx"])
+    assert words[-1].text.endswith("zkx")
+
+
+def test_a_timed_two_channel_call_has_its_turns_speakers_and_words() -> None:
+    alignment = align_recording(CALL, TRANSCRIPT, AlignOptions())
+    turns = read_transcript(TRANSCRIPT).turns
+
+    assert len(alignment.utterances) == len(turns)
+    assert {s.label for s in alignment.speakers.values() if s.named} == {t.speaker for t in turns}
+    assert len({s.channel for s in alignment.speakers.values()}) == 2
+    assert [u.number for u in alignment.utterances] == list(range(len(turns)))
+    assert sum(u.words is not None for u in alignment.utterances) >= 0.8 * len(turns)
+    for speaker in alignment.speakers.values():
+        assert speaker.embedding.shape == (256,) and np.isfinite(speaker.embedding).all()
+
+
+def test_plain_text_gives_utterances_with_times(tmp_path: Path) -> None:
+    shutil.copy(CALL, tmp_path / "call.ogg")
+    text = " ".join(turn.text for turn in read_transcript(TRANSCRIPT).turns)
+    (tmp_path / "call.txt").write_text(text)
+
+    alignment = align_recording(tmp_path / "call.ogg", tmp_path / "call.txt", AlignOptions())
+
+    assert len(alignment.utterances) > 3
+    said = " ".join(u.text or "" for u in alignment.utterances)
+    assert said.split()[:3] == [word.strip(".,!?") for word in text.split()[:3]]
+    assert all(u.words for u in alignment.utterances)
+
+
+def test_without_a_transcript_voice_activity_gives_the_utterances() -> None:
+    alignment = align_recording(ARCHIVE / "appointment.ogg", None, AlignOptions())
+    assert len(alignment.utterances) > 3
+    assert all(u.text is None and u.words is None for u in alignment.utterances)
+    assert {u.channel for u in alignment.utterances} == {0, 1}
+
+
+def test_another_language_keeps_its_text_and_says_why_words_have_no_times() -> None:
+    alignment = align_recording(CALL, TRANSCRIPT, AlignOptions(language="pl"))
+    assert alignment.language == "pl"
+    assert {u.quality for u in alignment.utterances} == {"language_not_aligned"}
+    assert all(u.text and u.words is None for u in alignment.utterances)
+
+
+def test_long_turns_are_cut_and_lose_no_word() -> None:
+    alignment = align_recording(CALL, TRANSCRIPT, AlignOptions(max_utterance_s=2.0))
+    assert max(u.end_s - u.start_s for u in alignment.utterances) <= 2.01
+
+
+def test_an_unknown_aligner_lists_the_known_ones() -> None:
+    with pytest.raises(AlignerUnknown, match="none, pocketsphinx"):
+        align_recording(CALL, None, AlignOptions(aligner="gentle"))
+
+
+def test_two_voices_on_one_channel_are_told_apart(tmp_path: Path) -> None:
+    mono = tmp_path / "mono.wav"
+    soundfile.write(mono, decode(ARCHIVE / "meal-delivery.ogg").mean(axis=0), SAMPLE_RATE)
+    alignment = align_recording(mono, None, AlignOptions())
+    assert len(alignment.speakers) >= 2
+    assert next(iter(alignment.speakers)) == "speaker 1"
+
+
+def test_batched_voice_embeddings_are_those_of_the_package() -> None:
+    from resemblyzer import preprocess_wav
+
+    waves = [decode(CALL)[0, a * SAMPLE_RATE : b * SAMPLE_RATE] for a, b in ((1, 4), (5, 11))]
+    for wave, embedding in zip(waves, speakers.embed_utterances(waves), strict=True):
+        prepared = preprocess_wav(wave * min(1.0, 0.99 / float(np.abs(wave).max())))
+        assert embedding is not None
+        np.testing.assert_allclose(embedding, speakers.voice_encoder().embed_utterance(prepared), atol=1e-5)
+
+
+def test_a_speakers_vector_is_the_plain_mean_of_the_first_hundred() -> None:
+    rng = np.random.default_rng(1)
+    embeddings = [rng.standard_normal(256).astype(np.float32) for _ in range(120)]
+    mean = speakers.speaker_vector([None, *embeddings])
+    np.testing.assert_allclose(mean, np.mean(embeddings[:100], axis=0), atol=1e-6)
+    assert not speakers.speaker_vector([None]).any()
+
+
+def test_clusters_are_numbered_by_first_appearance_and_the_voiceless_join_their_neighbour() -> None:
+    one, two = np.eye(256, dtype=np.float32)[:2]
+    assert speakers.cluster([two, None, one, two, None]) == [0, 0, 1, 0, 0]
