@@ -11,6 +11,9 @@ from ml.audio.decode import SAMPLE_RATE
 
 Segment = tuple[float, float]
 
+#: Probability of speech that starts a segment; the second is tried when the first finds nothing at all.
+THRESHOLDS = (0.5, 0.2)
+
 
 @functools.cache
 def _model() -> Any:
@@ -36,20 +39,30 @@ def speech_segments(samples: NDArray[np.float32]) -> list[Segment]:
     from silero_vad import get_speech_timestamps
 
     model = _model()
-    model.reset_states()
     # Quiet lines (-40 dB) are as much speech as loud ones.
     peak = float(np.quantile(np.abs(samples), 0.999)) if len(samples) else 0.0
     scaled = samples * np.float32(min(20.0, 0.5 / peak)) if peak > 0 else samples
-    found = get_speech_timestamps(
-        torch.from_numpy(np.clip(scaled, -1, 1)),
+    waveform = torch.from_numpy(np.clip(scaled, -1, 1))
+    # Shouting and sobbing are less like speech to the model: where it is sure of nothing, less has to do.
+    for threshold in THRESHOLDS:
+        found = _timestamps(get_speech_timestamps, waveform, model, threshold)
+        if found:
+            break
+    return [(item["start"] / SAMPLE_RATE, item["end"] / SAMPLE_RATE) for item in found]
+
+
+def _timestamps(detect: Any, waveform: Any, model: Any, threshold: float) -> list[dict[str, int]]:
+    model.reset_states()
+    found: list[dict[str, int]] = detect(
+        waveform,
         model,
         sampling_rate=SAMPLE_RATE,
-        threshold=0.5,
+        threshold=threshold,
         min_speech_duration_ms=150,
         min_silence_duration_ms=200,
         speech_pad_ms=0,
     )
-    return [(item["start"] / SAMPLE_RATE, item["end"] / SAMPLE_RATE) for item in found]
+    return found
 
 
 def cut_to_utterances(

@@ -78,7 +78,7 @@ class SpeechModel(nn.Module):
         return logits, real, self.readout(features)
 
     def from_features(self, features: Tensor, counts: Tensor, speakers: Tensor) -> tuple[Tensor, Tensor]:
-        """Segment logits [B, S, classes] and real frames [B, S] of convolution features [B, T, conv], T a multiple of 96."""
+        """Segment logits [B, S, classes] and real frames [B, S] of features [B, T, conv], T a multiple of 96."""
         frames = features.shape[1]
         mask = torch.arange(frames)[None] < counts[:, None]
         hidden, _ = self.encoder.feature_projection(features)
