@@ -134,7 +134,10 @@ def test_views_roll_up_what_utterances_say(house: House, archive: Path, analysed
         """,
         archive=str(archive),
     )
-    rolled = {row["recording"]: row for row in house.rows("SELECT * FROM conversation_emotions WHERE profile = 'mini'")}
+    rolled = {
+        row["recording"]: row
+        for row in house.rows(f"SELECT * FROM conversation_emotions WHERE {chosen}", archive=str(archive))
+    }
     assert len(weighted) == len(rolled) == analysed["done"]
     for row in weighted:
         assert rolled[row["recording"]]["p_angry"] == pytest.approx(row["p_angry"], abs=1e-4)
