@@ -150,7 +150,7 @@ def test_output_into_a_full_disk_is_a_sentence(home: Path) -> None:
 
 def _start(body: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, "-c", _command("print('ready', flush=True)\n" + body)],
+        [sys.executable, "-c", _command(body)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -161,7 +161,7 @@ def _start(body: str) -> "subprocess.Popen[str]":
 
 
 def test_ctrl_c_is_a_word_and_exit_130(home: Path) -> None:
-    process = _start("time.sleep(60)")
+    process = _start("print('ready', flush=True)\ntime.sleep(60)")
 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -171,7 +171,9 @@ def test_ctrl_c_is_a_word_and_exit_130(home: Path) -> None:
 
 
 def test_a_second_ctrl_c_ends_the_process_at_once(home: Path) -> None:
-    process = _start("try:\n    time.sleep(90)\nfinally:\n    print('leaving', flush=True)\n    time.sleep(90)")
+    # "ready" inside of the try, so that the first signal cannot come before it.
+    stubborn = "try:\n    print('ready', flush=True)\n    time.sleep(90)\n"
+    process = _start(stubborn + "finally:\n    print('leaving', flush=True)\n    time.sleep(90)")
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
     assert process.stdout.readline() == "leaving\n"
