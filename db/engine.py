@@ -5,9 +5,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg2
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from db.errors import DatabaseUnavailable
@@ -32,7 +33,11 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
     arguments = {
         "connect_timeout": 5,
         "application_name": f"{os.environ.get('PGAPPNAME', 'tenor/cli')}@{socket.gethostname()}"[:63],
-        "keepalives_idle": 30,
+        # A line that went dead without a word is noticed within a lease.
+        "keepalives_idle": 20,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 50_000,
     }
     address = make_url(url).set(drivername="postgresql+psycopg2")
     if pooled:
@@ -47,11 +52,28 @@ def place(url: str) -> str:
 
 
 def is_connection_problem(exc: BaseException) -> bool:
-    """True for an error that says nothing about the statement: the server is away, starting, or cut the line."""
-    if not isinstance(exc, OperationalError):
+    """True for an error that says nothing about the statement: the server is away, starting, or cut the line.
+
+    Takes SQLAlchemy's errors and, since COPY goes past it, the driver's own.
+    """
+    if isinstance(exc, DBAPIError) and exc.connection_invalidated:
+        return True
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(cause, psycopg2.InterfaceError):
+        return "closed" in str(cause)
+    if not isinstance(cause, psycopg2.OperationalError | psycopg2.DatabaseError):
         return False
-    code = getattr(exc.orig, "pgcode", None)
-    return code is None or code.startswith(("08", "57P"))
+    code = cause.pgcode
+    if code is None:
+        # The line broke while libpq waited; the plain base class is what COPY raises then.
+        return isinstance(cause, psycopg2.OperationalError) or type(cause) is psycopg2.DatabaseError
+    return code.startswith(("08", "57P")) or code == "53300"
+
+
+def is_passing(exc: BaseException) -> bool:
+    """True when the same again may succeed later: no connection, a deadlock or conflict resolved, a full disk."""
+    code = getattr(getattr(exc, "orig", exc), "pgcode", None)
+    return is_connection_problem(exc) or code in {"40001", "40P01", "55P03", "53100", "53200"}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Jobs as a program sees them: enqueue, look at, retry, cancel. The command prints what these return."""
+"""Jobs as a program sees them: enqueue, look at, pause, resume, retry, cancel. The command prints what these return."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from workers.errors import ArchiveMissing
 if TYPE_CHECKING:
     from ml.profiles import Profile
     from workers.enqueue import JobOptions
+    from workers.settings import Settings
 
 #: States of a job that nothing changes any more.
 ENDED = frozenset({"done", "failed", "cancelled"})
@@ -275,15 +276,29 @@ def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOpti
     return create_job(engine, archive, profile, options)
 
 
-def retry(engine: Engine, job_id: int) -> int:
-    """Make what failed for no named reason ready again; returns how many pieces. Raises `NotFound`."""
-    from workers.enqueue import retry_job
+def retry(engine: Engine, settings: "Settings", job_id: int) -> int:
+    """Put back to work what may succeed another time; returns how many pieces. Raises `NotFound`."""
+    from workers.jobs import retry_job
 
-    return retry_job(engine, job_id)
+    return retry_job(engine, settings, job_id)
 
 
 def cancel(engine: Engine, job_id: int) -> int:
     """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound`."""
-    from workers.enqueue import cancel_job
+    from workers.jobs import cancel_job
 
     return cancel_job(engine, job_id)
+
+
+def pause(engine: Engine, job_id: int) -> None:
+    """Begin nothing more of a job. Raises `NotFound` or `JobEnded`."""
+    from workers.jobs import pause_job
+
+    pause_job(engine, job_id)
+
+
+def resume(engine: Engine, settings: "Settings", job_id: int) -> None:
+    """Go on with a paused job. Raises `NotFound` or `JobEnded`."""
+    from workers.jobs import resume_job
+
+    resume_job(engine, settings, job_id)

@@ -12,6 +12,7 @@ from celery import Celery, signals
 from kombu import Queue
 
 from ml.errors import TenorError
+from workers import limits
 from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_STAGE
 from workers.settings import Settings, load_settings
 
@@ -67,9 +68,11 @@ def make_app(settings: Settings) -> Celery:
         worker_send_task_events=True,
         task_send_sent_event=True,
         task_soft_time_limit=settings.stage_limit_s,
-        task_time_limit=settings.stage_limit_s + 60,
+        task_time_limit=limits.hard_s(settings.stage_limit_s),
         worker_proc_alive_timeout=60.0,
-        worker_soft_shutdown_timeout=30.0,
+        # With REMAP_SIGTERM=SIGQUIT, which everybody who starts workers sets: TERM lets stages run on for so long,
+        # then they are given back. A deployment interrupts nothing that is shorter.
+        worker_soft_shutdown_timeout=settings.grace_s,
         worker_hijack_root_logger=True,
         worker_redirect_stdouts=False,
         beat_schedule={
@@ -113,15 +116,30 @@ def _check_at_start(**_: Any) -> None:
     check_routes(app)
 
 
+@signals.worker_ready.connect
+def _watch_over(**_: Any) -> None:
+    """Notice when this worker no longer hears its queues."""
+    from workers import ears
+
+    ears.listen(app, _own_queues(), load_settings().deaf_s)
+
+
 @signals.worker_process_init.connect
 def _prepare_child(**_: Any) -> None:
-    """Drop what fork copied, and load libraries in the background.
+    """Drop what fork copied, bound the memory, and load libraries in the background.
 
     Loading here in the foreground would hold the child past `worker_proc_alive_timeout` and get it killed; loading
     at the first task would make the first score wait. The parent never imports torch: prefork children hang if it did.
     """
-    from workers import context
+    from workers import context, memory
 
     context.reset_after_fork()
-    queues = {queue.name for queue in app.amqp.queues.consume_from.values()}
+    queues = _own_queues()
+    if not queues & {"gpu", "retrain"}:
+        # These two decode what strangers recorded; CUDA, in the others, reserves address space by the terabyte.
+        memory.limit(context.settings().memory_mb)
     threading.Thread(target=context.preload, args=(queues,), name="preload", daemon=True).start()
+
+
+def _own_queues() -> set[str]:
+    return {queue.name for queue in app.amqp.queues.consume_from.values()}

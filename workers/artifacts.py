@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from workers.errors import ArtifactBroken, DiskFull
+from workers.errors import ArtifactBroken, DiskFull, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ Stored = tuple[str, str, int]
 
 
 def write(url: str, tensors: Tensors) -> Stored:
-    """Store tensors; a crash leaves at most a temporary object. Raises `DiskFull`."""
+    """Store tensors; a crash leaves at most a temporary object. Raises `DiskFull` or `StoreUnavailable`."""
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
     filesystem, path = fsspec.core.url_to_fs(url)
     partial = f"{path}.part-{os.getpid()}"
@@ -35,18 +35,20 @@ def write(url: str, tensors: Tensors) -> Stored:
         _remove(filesystem, partial)
         if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull("the artifact store has no space left") from exc
-        raise
+        raise StoreUnavailable(f"an object could not be written ({type(exc).__name__})") from exc
     return url, hashlib.sha256(content).hexdigest(), len(content)
 
 
 def read(stored: Stored) -> Tensors:
-    """Load what `write` stored; raises `ArtifactBroken` when it is gone or not the same."""
+    """Load what `write` stored; raises `ArtifactBroken` when it is gone or not the same, or `StoreUnavailable`."""
     url, sha256, _ = stored
     try:
         with fsspec.open(url, "rb") as file:
             content = file.read()
     except FileNotFoundError as exc:
         raise ArtifactBroken("an object between two stages is missing") from exc
+    except OSError as exc:
+        raise StoreUnavailable(f"an object could not be read ({type(exc).__name__})") from exc
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArtifactBroken("an object between two stages was changed")
     try:
@@ -64,6 +66,19 @@ def remove_batch(root: str, batch_id: int) -> None:
         pass
     except OSError:
         logger.warning("the objects of batch %d could not be deleted", batch_id, exc_info=True)
+
+
+def batches(root: str) -> list[int]:
+    """The batches that have objects in the store."""
+    filesystem, path = fsspec.core.url_to_fs(f"{root}/batches")
+    try:
+        names = [str(entry).rstrip("/").rpartition("/")[2] for entry in filesystem.ls(path, detail=False)]
+    except FileNotFoundError:
+        return []
+    except OSError:
+        logger.warning("the artifact store could not be listed", exc_info=True)
+        return []
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def _remove(filesystem: Any, path: str) -> None:

@@ -1,4 +1,4 @@
-"""From rows to messages: how many batches are open, and the hints that tell workers to look."""
+"""From rows to messages: which units are under way, and the hints that tell workers to look."""
 
 import logging
 import uuid
@@ -9,36 +9,65 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
 
+from workers import limits
 from workers.queues import PRIORITY_OF_STAGE, ROUTES, TASK_OF_STAGE
+from workers.settings import Settings
+from workers.wanted import NOT_PAUSED
 
 logger = logging.getLogger(__name__)
 
-#: One process at a time counts and opens batches.
+#: One process at a time counts and opens units.
 _LOCK = 7_367_003
 #: A publisher that waits for a dead Redis would hold a finished stage's worker; the sweeper sends again anyway.
 RETRY = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}
 
+#: Units of a kind that are under way, by job. What a paused job had begun does not keep others waiting.
+_OPEN = {
+    "align": """
+        SELECT s.job_id FROM stages s JOIN jobs j ON j.id = s.job_id AND j.paused_at IS NULL
+         WHERE s.stage = 'align' AND s.state IN ('ready', 'running')
+    """,
+    "extract": """
+        SELECT b.job_id FROM batches b JOIN jobs j ON j.id = b.job_id AND j.paused_at IS NULL
+         WHERE b.opened_at IS NOT NULL AND b.finished_at IS NULL
+    """,
+}
 
-def admit(conn: Connection, open_batches: int) -> list[int]:
-    """Open waiting batches up to the limit; returns the extract stages made ready."""
+
+def admit(conn: Connection, settings: Settings) -> list[int]:
+    """Open waiting groups and batches up to their limits; returns the stages made ready.
+
+    Jobs of the highest priority go first; among equals, the one that has the fewest units under way. So few messages
+    wait in Redis that a job which is enqueued now has its turn soon, however long the one before it is.
+    """
     conn.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+    return _admit(conn, "extract", settings.open_batches) + _admit(conn, "align", settings.open_groups)
+
+
+def _admit(conn: Connection, stage: str, limit: int) -> list[int]:
     rows = conn.execute(
-        text("""
-            WITH free AS (
-                SELECT greatest(0, :limit - count(*)) AS n
-                  FROM batches WHERE opened_at IS NOT NULL AND finished_at IS NULL
+        text(f"""
+            WITH under_way AS MATERIALIZED (
+                SELECT o.job_id, count(*) AS n FROM ({_OPEN[stage]}) o GROUP BY o.job_id
+            ), free AS MATERIALIZED (
+                SELECT greatest(0, :limit - coalesce(sum(n), 0))::bigint AS n FROM under_way
+            ), waiting AS (
+                SELECT w.id, w.batch_id, j.priority,
+                       coalesce(u.n, 0) + row_number() OVER (PARTITION BY j.id ORDER BY w.id) AS turn
+                  FROM jobs j
+                 CROSS JOIN LATERAL (
+                        SELECT s.id, s.batch_id FROM stages s
+                         WHERE s.stage = :stage AND s.job_id = j.id AND s.state = 'waiting' AND {NOT_PAUSED}
+                         ORDER BY s.id LIMIT (SELECT n FROM free)) w
+                  LEFT JOIN under_way u ON u.job_id = j.id
+            ), chosen AS MATERIALIZED (
+                SELECT id, batch_id FROM waiting ORDER BY priority DESC, turn, id LIMIT (SELECT n FROM free)
             ), opened AS (
-                UPDATE batches SET opened_at = now()
-                 WHERE id IN (SELECT b.id FROM batches b JOIN jobs j ON j.id = b.job_id
-                               WHERE b.opened_at IS NULL AND b.finished_at IS NULL
-                               ORDER BY j.priority DESC, b.id LIMIT (SELECT n FROM free))
-                RETURNING id
+                UPDATE batches SET opened_at = now() WHERE id IN (SELECT batch_id FROM chosen)
             )
-            UPDATE stages SET state = 'ready', ready_at = now()
-             WHERE stage = 'extract' AND state = 'waiting' AND batch_id IN (SELECT id FROM opened)
-            RETURNING id
+            UPDATE stages SET state = 'ready', ready_at = now() WHERE id IN (SELECT id FROM chosen) RETURNING id
         """),
-        {"limit": open_batches},
+        {"limit": limit, "stage": stage},
     )
     return sorted(row.id for row in rows)
 
@@ -54,8 +83,9 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
     with engine.connect() as conn:
         rows = conn.execute(
             text("""
-                SELECT id, stage, job_id, root_id, parent_id FROM stages
-                 WHERE id = ANY(:ids) AND state = 'ready' ORDER BY id
+                SELECT s.id, s.stage, s.job_id, s.root_id, s.parent_id, coalesce(g.seconds, b.seconds) AS audio_s
+                  FROM stages s LEFT JOIN groups g ON g.id = s.group_id LEFT JOIN batches b ON b.id = s.batch_id
+                 WHERE s.id = ANY(:ids) AND s.state = 'ready' ORDER BY s.id
             """),
             {"ids": list(stage_ids)},
         ).all()
@@ -64,6 +94,7 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
         # The root of a job's messages is its ingest task.
         task_id = row.root_id if row.stage == "ingest" else uuid.uuid4()
         name = TASK_OF_STAGE[row.stage]
+        limit = limits.stage_s(row.audio_s, float(app.conf.task_soft_time_limit))
         try:
             app.send_task(
                 name,
@@ -73,6 +104,8 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
                 task_id=str(task_id),
                 root_id=str(row.root_id),
                 parent_id=str(row.parent_id) if row.parent_id else None,
+                soft_time_limit=limit,
+                time_limit=limits.hard_s(limit),
                 retry_policy=RETRY,
             )
         except (BrokerError, RedisError, OSError):

@@ -1,6 +1,6 @@
 """Errors of the pipeline itself; errors of a recording live in `ml`, errors of the database in `db`."""
 
-from ml.errors import TenorError
+from ml.errors import RecordingError, TenorError
 
 
 class SettingsInvalid(TenorError):
@@ -31,6 +31,13 @@ class ArchiveEmpty(TenorError):
     hint = "Give a folder that holds recordings (wav, flac, ogg, opus, mp3, m4a, mp4, webm and others)."
 
 
+class JobEnded(TenorError):
+    """The job has nothing left that could be paused or resumed."""
+
+    code = "job_ended"
+    hint = "Enqueue the archive again, or put failed recordings back to work with `tenor retry JOB`."
+
+
 class ArtifactBroken(TenorError):
     """An object that one stage wrote for the next is missing or is not what was written."""
 
@@ -38,15 +45,81 @@ class ArtifactBroken(TenorError):
     hint = "The batch is worked on again from its audio; if this returns, check the artifact store's disk."
 
 
-class DiskFull(TenorError):
+class Passing(TenorError):
+    """Something around the work failed, not the work: it is done again, as often as it takes, after a longer and longer
+    pause."""
+
+    code = "passing"
+
+
+class DiskFull(Passing):
     """The artifact store has no space left."""
 
     code = "disk_full"
-    hint = "Free space where TENOR_ARTIFACTS_URL points, then run `tenor retry JOB`."
+    hint = "Free space where TENOR_ARTIFACTS_URL points; the stage is tried again until there is some."
 
 
-class RecordingChanged(TenorError):
+class StoreUnavailable(Passing):
+    """The artifact store cannot be reached, read or written."""
+
+    code = "store_unavailable"
+    hint = "Check TENOR_ARTIFACTS_URL and its permissions; the stage is tried again until it answers."
+
+
+class DatabaseAway(Passing):
+    """Postgres cut the line in the middle of a stage."""
+
+    code = "database_away"
+    hint = "Nothing to do unless it lasts: the stage is tried again."
+
+
+class TurnOver(Passing):
+    """A long walk lets another job's walk begin."""
+
+    code = "turn_over"
+    hint = "Nothing to do: the walk goes on where it stopped."
+
+
+class StageTooLong(TenorError):
+    """A stage took longer than its amount of audio permits."""
+
+    code = "stage_too_long"
+    hint = "Look at what it holds; if the machine is only slow, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
+
+
+class RecordingChanged(RecordingError):
     """The file was replaced after it was enqueued."""
 
     code = "recording_changed"
     hint = "Enqueue the archive again; the new content becomes a recording of its own."
+
+
+class RecordingTooSlow(RecordingError):
+    """Aligning one recording took longer than its length permits."""
+
+    code = "recording_too_slow"
+    hint = "Play it in another program; if it is sound, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
+
+
+class RecordingTooLarge(RecordingError):
+    """The worker's memory does not suffice for one recording."""
+
+    code = "recording_too_large"
+    hint = "Cut it, or raise TENOR_MEMORY_MB where the align worker runs, and run `tenor retry JOB`."
+
+
+class RecordingFailed(RecordingError):
+    """An error without a name, while one recording was worked on."""
+
+    code = "unexpected_error"
+    hint = "The worker's log holds the traceback; `tenor retry JOB` tries it again."
+
+
+#: What may be different the next time: `tenor retry` and enqueueing again try recordings with these once more.
+WORTH_RETRYING = (
+    "audio_missing",
+    RecordingChanged.code,
+    RecordingTooSlow.code,
+    RecordingTooLarge.code,
+    RecordingFailed.code,
+)

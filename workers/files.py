@@ -10,6 +10,7 @@ from ml.audio.decode import EXTENSIONS, AudioInfo, probe
 from ml.audio.errors import AudioMissing
 from ml.errors import RecordingError
 from ml.transcripts import find_transcript
+from workers.errors import RecordingChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,25 @@ class Found:
     error: RecordingError | None = None
 
 
-def audio_files(root: Path) -> Iterator[str]:
-    """Relative paths (with /) of the audio files below a folder, in order, without hidden ones."""
+def audio_files(root: Path, *, after: str | None = None) -> Iterator[str]:
+    """Relative paths (with /) of the audio files below a folder, in order, without hidden ones.
+
+    `after` leaves out what comes up to and including that path, whether or not it is still there.
+    """
+    start = None if after is None else _place(after)
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
-                yield Path(folder, name).relative_to(root).as_posix()
+                path = Path(folder, name).relative_to(root).as_posix()
+                if start is None or _place(path) > start:
+                    yield path
+
+
+def _place(path: str) -> list[tuple[bool, str]]:
+    """Sorts paths as they are walked: the files of a folder before its subfolders."""
+    *folders, name = path.split("/")
+    return [*((True, folder) for folder in folders), (False, name)]
 
 
 def look(root: Path, path: str, known: Known | None) -> Found:
@@ -78,6 +91,23 @@ def look(root: Path, path: str, known: Known | None) -> Found:
         return _with(seen, error=exc)
     except RecordingError as exc:
         return _with(seen, sha256=sha256, error=exc)
+
+
+def check_unchanged(audio: Path, size_bytes: int, mtime_ns: int, sha256: str) -> None:
+    """Raise `RecordingChanged` unless the file holds what was enqueued.
+
+    Otherwise one recording's name would carry another's emotions.
+    """
+    try:
+        status = audio.stat()
+        if (status.st_size, status.st_mtime_ns) == (size_bytes, mtime_ns):
+            return
+        with audio.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return  # Decoding names this better.
+    if not same:
+        raise RecordingChanged("the file was replaced after it was enqueued")
 
 
 def _with(

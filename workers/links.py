@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from workers.errors import WORTH_RETRYING
+from workers.failures import sentence
 from workers.files import Found
 from workers.units import Aligned, add_batches
 
@@ -48,7 +50,7 @@ def link_recordings(
                 file_id,
                 None,
                 "failed",
-                error=(file.error.code, f"{file.error}. {file.error.hint}"),
+                error=(file.error.code, sentence(file.error)),
             )
             continue
         recording = conn.execute(
@@ -60,6 +62,8 @@ def link_recordings(
             continue
         alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, options, options_hash)
         error = (alignment.error_code, alignment.error) if alignment.error_code else None
+        if alignment.state == "failed" and alignment.error_code in WORTH_RETRYING:
+            alignment, error = pend_again(conn, alignment.id), None
         if alignment.state == "failed":
             _link(conn, job_id, file_id, recording_id, "failed", alignment=alignment.id, error=error)
         elif alignment.state == "pending":
@@ -68,14 +72,15 @@ def link_recordings(
                 waiting.append((alignment.id, recording.seconds))
         else:
             scored = _scored_version(conn, alignment.id, version_id)
-            state = "done" if scored is not None else "scoring"
+            given_up = None if scored is not None else given_up_for(conn, alignment.id, version_id)
+            state = "done" if scored is not None else "failed" if given_up else "scoring"
             _link(
-                conn, job_id, file_id, recording_id, state, alignment=alignment.id, error=error,
+                conn, job_id, file_id, recording_id, state, alignment=alignment.id, error=given_up or error,
                 version=scored if scored is not None else version_id, reused=scored is not None,
             )  # fmt: skip
-            if scored is None and _claim_scoring(conn, alignment.id, version_id):
+            if state == "scoring" and claim_scoring(conn, alignment.id, version_id):
                 aligned.append(alignment.id)
-    add_batches(conn, job_id, version_id, [_lengths(conn, a) for a in aligned], batch_s, root_id, parent_id)
+    add_batches(conn, job_id, version_id, [lengths(conn, a) for a in aligned], batch_s, root_id, parent_id)
     return waiting
 
 
@@ -99,7 +104,7 @@ def _recording(conn: Connection, file: Found) -> int | None:
                 "channels": info.channels if info else None,
                 "codec": info.codec if info else None,
                 "code": error.code if error else None,
-                "error": f"{error}. {error.hint}" if error else None,
+                "error": sentence(error) if error else None,
             },
         ).scalar_one()
     )
@@ -221,8 +226,49 @@ def _scored_version(conn: Connection, alignment_id: int, version_id: int) -> int
     return None if found is None else int(found)
 
 
-def _claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool:
-    """True when this job is the one to score the alignment; False when another one is at it."""
+def pend_again(conn: Connection, alignment_id: int) -> Row[Any]:
+    """Let a failed alignment be made once more; it may be another time than the first."""
+    return conn.execute(
+        text("""
+            UPDATE alignments SET state = 'pending', error_code = NULL, error = NULL, finished_at = NULL
+             WHERE id = :id RETURNING id, state, error_code, error
+        """),
+        {"id": alignment_id},
+    ).one()
+
+
+def given_up_for(conn: Connection, alignment_id: int, version_id: int) -> tuple[str, str] | None:
+    """Why a version's scoring of an alignment has failed for good; None when it has not, or is worth trying again."""
+    row = conn.execute(
+        text("""
+            SELECT jr.error_code, jr.error,
+                   EXISTS (SELECT FROM batch_members m JOIN batches b ON b.id = m.batch_id
+                            WHERE m.alignment_id = :a AND m.profile_version_id = :v AND b.finished_at IS NULL) AS open
+              FROM recording_scores r
+              JOIN job_recordings jr ON jr.alignment_id = r.alignment_id
+                                    AND jr.profile_version_id = r.profile_version_id AND jr.state = 'failed'
+             WHERE r.alignment_id = :a AND r.profile_version_id = :v AND r.state = 'failed'
+             ORDER BY jr.job_id DESC LIMIT 1
+        """),
+        {"a": alignment_id, "v": version_id},
+    ).one_or_none()
+    if row is None or (row.error_code in WORTH_RETRYING and not row.open):
+        return None
+    return row.error_code, row.error
+
+
+def claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool:
+    """True when the caller is the one to cut the alignment into batches; False when it is scored or under way."""
+    values = {"a": alignment_id, "v": version_id}
+    # What is left of batches that once failed makes room for new ones.
+    conn.execute(
+        text("""
+            DELETE FROM batch_members m USING recording_scores r, batches b
+             WHERE m.alignment_id = :a AND m.profile_version_id = :v AND b.id = m.batch_id AND b.finished_at IS NOT NULL
+               AND r.alignment_id = :a AND r.profile_version_id = :v AND r.state = 'failed'
+        """),
+        values,
+    )
     return (
         conn.execute(
             text("""
@@ -233,13 +279,14 @@ def _claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool
                                     WHERE m.alignment_id = :a AND m.profile_version_id = :v)
                 RETURNING alignment_id
             """),
-            {"a": alignment_id, "v": version_id},
+            values,
         ).scalar()
         is not None
     )
 
 
-def _lengths(conn: Connection, alignment_id: int) -> Aligned:
+def lengths(conn: Connection, alignment_id: int) -> Aligned:
+    """An alignment with the length of each of its utterances."""
     rows = conn.execute(
         text("SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"),
         {"id": alignment_id},

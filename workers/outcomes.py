@@ -4,6 +4,60 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from workers import halving
+from workers.failures import Failure
+
+#: Pauses before a failed stage is tried again double from this, up to that.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
+
+
+def settle(conn: Connection, stage_id: int, failure: Failure, *, max_tries: int) -> str:
+    """End an attempt of a running stage, whose row the caller has locked; returns what became of it.
+
+    "ready" (again, after a pause), "halved" (two new units take its place) or "dead". A unit is halved after its last
+    try; its halves, of which one holds the culprit, are halved at the first; only a unit of one goes dead.
+    """
+    unit = halving.unit_of(conn, stage_id)
+    divisible = failure.blames_data and unit.size > 1
+    allowed = 1 if failure.permanent or (divisible and unit.halvings) else max_tries
+    if not failure.counts or unit.tries < allowed:
+        conn.execute(
+            text("""
+                UPDATE stages
+                   SET state = 'ready', owner = NULL, lease_until = NULL, sent_at = NULL, tries = tries - :taken_back,
+                       ready_at = now() + make_interval(secs => :pause_s),
+                       error_code = :code, error = :error, traceback = :traceback
+                 WHERE id = :id
+            """),
+            {
+                "id": stage_id,
+                "taken_back": int(not failure.counts),
+                "pause_s": _pause_s(unit.attempt) if failure.pause_s is None else failure.pause_s,
+                "code": failure.code,
+                "error": failure.sentence,
+                "traceback": failure.traceback,
+            },
+        )
+        return "ready"
+    if divisible:
+        halving.halve(conn, unit, failure)
+        return "halved"
+    conn.execute(
+        text("""
+            UPDATE stages
+               SET state = 'dead', owner = NULL, lease_until = NULL, sent_at = NULL, finished_at = now(),
+                   error_code = :code, error = :error, traceback = :traceback
+             WHERE id = :id
+        """),
+        {"id": stage_id, "code": failure.code, "error": failure.sentence, "traceback": failure.traceback},
+    )
+    bury(conn, [stage_id])
+    return "dead"
+
+
+def _pause_s(attempt: int) -> float:
+    return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt - 1, 20)))
+
 
 def bury(conn: Connection, stage_ids: Sequence[int]) -> None:
     """Carry stages that went dead over to what they stood for: their recordings fail, the rest of the job goes on."""
@@ -73,7 +127,7 @@ def restart_batch(conn: Connection, batch_id: int, *, fresh: bool = False) -> No
         text("""
             UPDATE stages
                SET state = CASE WHEN stage = 'extract' AND NOT :fresh THEN 'ready' ELSE 'waiting' END,
-                   attempt = CASE WHEN :fresh THEN 0 ELSE attempt END,
+                   tries = CASE WHEN :fresh THEN 0 ELSE tries END,
                    ready_at = CASE WHEN stage = 'extract' THEN now() END,
                    owner = NULL, lease_until = NULL, sent_at = NULL, finished_at = NULL
              WHERE batch_id = :batch

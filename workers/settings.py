@@ -69,8 +69,16 @@ class Settings(BaseSettings):
     sweep_s: Seconds = 15.0
     #: A ready stage whose message was sent this long ago and that nobody claimed is sent again.
     resend_s: Seconds = 120.0
-    #: A stage is dead after this many attempts that ended without a named error.
-    max_attempts: Count = 3
+    #: A stage is halved or dead after this many attempts that the world around it does not explain.
+    max_tries: Count = 3
+    #: How long a worker keeps a result when Postgres is away, before the stage is done again.
+    patience_s: Seconds = 120.0
+    #: How long a worker that is told to stop lets its stages run on before it gives them back.
+    grace_s: Seconds = 30.0
+    #: An idle worker that leaves messages waiting for so long is deaf and is started anew.
+    deaf_s: Seconds = 30.0
+    #: Groups of recordings that align workers have in hand or in their queue at any time: a few per process.
+    open_groups: Count = 32
     #: Batches between extract and fuse at any time; bounds the artifact store.
     open_batches: Count = 8
     #: Speech in one batch, at most (a single longer utterance still makes one).
@@ -81,6 +89,8 @@ class Settings(BaseSettings):
     group_files: Count = 200
     #: Longest permitted stage; also bounds Redis' visibility timeout.
     stage_limit_s: Seconds = 7200.0
+    #: Memory that one align or ingest process may take for data, in MB; 0: three quarters of the machine's.
+    memory_mb: Annotated[int, Field(ge=0)] = 0
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 

@@ -5,85 +5,62 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Task
-from redis import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from workers import context, dispatch
+from db.engine import is_passing
+from workers import artifacts, broker, context, dispatch
 from workers.app import app
-from workers.outcomes import bury, finish_jobs
-from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_STAGE
+from workers.leases import break_lost
+from workers.outcomes import finish_jobs
+from workers.queues import QUEUES, ROUTES, TASK_OF_STAGE
+from workers.wanted import NOT_PAUSED
 
 logger = logging.getLogger(__name__)
 
 #: Hints sent again in one sweep.
 MAX_RESEND = 1000
-#: kombu keeps one Redis list per priority, named queue + separator + priority (none for 0).
-_SEPARATOR = "\x06\x16"
 
 
 @app.task(bind=True, name="maintenance.sweep")
 def sweep(self: "Task[Any, Any]") -> str:
-    """Break leases of the gone, open batches, send lost hints again, close finished jobs."""
+    """Break leases of the gone, open units, send lost hints again, close finished jobs, remove orphaned objects."""
     settings, engine = context.settings(), context.engine()
-    with engine.begin() as conn:
-        broken = _break_leases(conn, settings.max_attempts)
-        ready = dispatch.admit(conn, settings.open_batches)
-        finished = finish_jobs(conn)
-    with engine.connect() as conn:
-        ready += _unsent(conn, settings.resend_s, 2 * settings.sweep_s, _queued())
-    sent = dispatch.send(self.app, engine, sorted(set(ready)))
-    return f"{broken} leases broken, {sent} hints sent, {len(finished)} jobs finished"
-
-
-def _break_leases(conn: Connection, max_attempts: int) -> int:
-    rows = conn.execute(
-        text("""
-            SELECT id, owner, attempt, lease_until < now() AS expired FROM stages
-             WHERE state = 'running' FOR UPDATE SKIP LOCKED
-        """)
-    ).all()
-    lost = [row for row in rows if row.expired or context.is_gone(row.owner)]
-    dead = [row.id for row in lost if row.attempt >= max_attempts]
-    again = [row.id for row in lost if row.attempt < max_attempts]
-    conn.execute(
-        text("""
-            UPDATE stages SET state = 'ready', owner = NULL, lease_until = NULL, sent_at = NULL, ready_at = now(),
-                   error_code = 'worker_lost', error = 'the worker ended in the middle of this stage'
-             WHERE id = ANY(:ids)
-        """),
-        {"ids": again},
-    )
-    conn.execute(
-        text("""
-            UPDATE stages SET state = 'dead', owner = NULL, lease_until = NULL, finished_at = now(),
-                   error_code = 'worker_lost',
-                   error = 'the worker ended in the middle of this stage, ' || attempt || ' times.'
-                           || ' Look at its log, then run `tenor retry`.'
-             WHERE id = ANY(:ids)
-        """),
-        {"ids": dead},
-    )
-    bury(conn, dead)
-    for row in lost:
-        conn.execute(
-            text("""
-                INSERT INTO events (stage_id, job_id, kind, detail)
-                SELECT id, job_id, 'stage.lost', jsonb_build_object('attempt', attempt) FROM stages WHERE id = :id
-            """),
-            {"id": row.id},
-        )
-    return len(lost)
-
-
-def _queued() -> dict[str, int] | None:
-    """Messages waiting per queue, None when Redis does not say."""
     try:
-        client = Redis.from_url(str(app.conf.broker_url), socket_timeout=5, socket_connect_timeout=5)
-        keys = {q: [q, *(f"{q}{_SEPARATOR}{p}" for p in set(PRIORITY_OF_STAGE.values()) if p)] for q in QUEUES}
-        return {queue: sum(int(client.llen(key)) for key in names) for queue, names in keys.items()}  # type: ignore[arg-type]
-    except (RedisError, OSError):
-        return None
+        with engine.begin() as conn:
+            broken = break_lost(conn, max_tries=settings.max_tries)
+            finished = finish_jobs(conn)
+        with engine.begin() as conn:
+            ready = dispatch.admit(conn, settings)
+        with engine.connect() as conn:
+            ready += _unsent(conn, settings.resend_s, 2 * settings.sweep_s, broker.waiting(self.app))
+        sent = dispatch.send(self.app, engine, sorted(set(ready)))
+        removed = _collect(engine, settings.artifacts)
+    except Exception as exc:
+        if not is_passing(exc):
+            raise
+        return f"the database is away ({type(exc).__name__}); the next sweep does this one's work"
+    return (
+        f"{broken} leases broken, {sent} hints sent, {len(finished)} jobs finished, {removed} batches' objects removed"
+    )
+
+
+def _collect(engine: Engine, root: str) -> int:
+    """Delete the objects of finished batches that were left behind; returns how many batches had some.
+
+    Of a batch that this database does not know, the objects are somebody else's: they stay.
+    """
+    stored = artifacts.batches(root)
+    if not stored:
+        return 0
+    with engine.connect() as conn:
+        over = conn.execute(
+            text("SELECT id FROM batches WHERE id = ANY(:ids) AND finished_at < now() - interval '1 minute'"),
+            {"ids": stored},
+        ).scalars()
+        finished = list(over)
+    for batch_id in finished:
+        artifacts.remove_batch(root, batch_id)
+    return len(finished)
 
 
 def _unsent(conn: Connection, resend_s: float, soon_s: float, queued: dict[str, int] | None) -> list[int]:
@@ -96,10 +73,11 @@ def _unsent(conn: Connection, resend_s: float, soon_s: float, queued: dict[str, 
     if queued is None:
         return []
     rows: Sequence[Any] = conn.execute(
-        text("""
+        text(f"""
             SELECT id, stage, sent_at IS NULL AS unsent, sent_at < now() - make_interval(secs => :old) AS old,
                    sent_at < now() - make_interval(secs => :soon) AS soon
-              FROM stages WHERE state = 'ready' AND ready_at <= now() ORDER BY sent_at NULLS FIRST, id
+              FROM stages s WHERE state = 'ready' AND ready_at <= now() AND {NOT_PAUSED}
+             ORDER BY sent_at NULLS FIRST, id
         """),
         {"old": resend_s, "soon": min(resend_s, soon_s)},
     ).all()

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import REAL, BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.states import JOB_STATES, STAGE_STATES, STAGES
 from db.tables.base import Base, BigInt, Created, Id, Json, one_of
 
+Halvings = Annotated[
+    int, mapped_column(server_default="0", comment="how often it was cut in two to find what kills its worker")
+]
 JOB_RECORDING_STATES = ("aligning", "scoring", "done", "failed", "cancelled")
 
 
@@ -40,6 +43,10 @@ class Job(Base):
     created_at: Mapped[Created]
     ingested_at: Mapped[datetime | None] = mapped_column(comment="when the whole archive had been walked")
     finished_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None] = mapped_column(
+        comment="set while nothing of it is begun; what runs is finished"
+    )
+    walked_to: Mapped[str | None] = mapped_column(comment="the last path that the walk has linked")
 
 
 class Group(Base):
@@ -55,6 +62,7 @@ class Group(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
     seconds: Mapped[float] = mapped_column(REAL)
     created_at: Mapped[Created]
+    halvings: Mapped[Halvings]
 
 
 class GroupMember(Base):
@@ -86,6 +94,7 @@ class Batch(Base):
     opened_at: Mapped[datetime | None] = mapped_column(comment="admitted by the dispatcher")
     finished_at: Mapped[datetime | None]
     created_at: Mapped[Created]
+    halvings: Mapped[Halvings]
 
 
 class BatchMember(Base):
@@ -126,6 +135,7 @@ class Stage(Base):
         UniqueConstraint("batch_id", "stage"),
         Index("uq_stages_ingest", "job_id", unique=True, postgresql_where=text("stage = 'ingest'")),
         Index("ix_stages_ready", "ready_at", postgresql_where=text("state = 'ready'")),
+        Index("ix_stages_waiting", "stage", "job_id", "id", postgresql_where=text("state = 'waiting'")),
         Index("ix_stages_lease", "lease_until", postgresql_where=text("state = 'running'")),
         Index("ix_stages_open", "job_id", postgresql_where=text("state IN ('waiting', 'ready', 'running')")),
         Index("ix_stages_dead", "job_id", postgresql_where=text("state = 'dead'")),
@@ -157,6 +167,10 @@ class Stage(Base):
     artifact_sha256: Mapped[str | None]
     artifact_bytes: Mapped[int | None] = mapped_column(BigInteger)
     summary: Mapped[str | None] = mapped_column(comment="one line, also shown in Flower")
+    tries: Mapped[int] = mapped_column(
+        server_default="0",
+        comment="attempts that count: not those that a full disk, a lost connection or a shutdown ended",
+    )
 
 
 class JobRecording(Base):

@@ -4,7 +4,7 @@ SELECT j.id AS job_id,
        a.url AS archive,
        p.name AS profile,
        pv.version,
-       j.state,
+       CASE WHEN j.paused_at IS NOT NULL AND j.state IN ('queued', 'running') THEN 'paused' ELSE j.state END AS state,
        j.priority,
        j.ingested_at IS NOT NULL AS listed,
        c.files,
@@ -48,7 +48,7 @@ COMMENT ON COLUMN job_progress.job_id IS 'number of the job';
 COMMENT ON COLUMN job_progress.archive IS 'folder or URL of the archive';
 COMMENT ON COLUMN job_progress.profile IS 'name of the profile';
 COMMENT ON COLUMN job_progress.version IS 'version the job pinned when it was enqueued';
-COMMENT ON COLUMN job_progress.state IS 'queued, running, done, failed (the archive could not be read) or cancelled';
+COMMENT ON COLUMN job_progress.state IS 'queued, running, paused, done, failed (the archive could not be read) or cancelled';
 COMMENT ON COLUMN job_progress.priority IS 'higher goes first';
 COMMENT ON COLUMN job_progress.listed IS 'true when the whole archive has been walked';
 COMMENT ON COLUMN job_progress.files IS 'files found so far';

@@ -119,6 +119,28 @@ def errors(
 
 
 @app.command()
+def pause(job: Job, json: Json = False) -> None:
+    """Hold a job: what runs is finished, nothing more of it is begun. Other jobs go on."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.work import pause as run
+
+        run(current, job)
+
+
+@app.command()
+def resume(job: Job, json: Json = False) -> None:
+    """Go on with a paused job where it stopped."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.work import resume as run
+
+        run(current, job)
+
+
+@app.command()
 def retry(job: Job, json: Json = False) -> None:
     """Give work that was given up another chance, once its cause is gone."""
     from ops.cli.session import session

@@ -13,7 +13,8 @@ from db.errors import DatabaseProblem
 from db.migrate import check
 from ml.errors import TenorError
 from ops.local import processes
-from ops.local.services import WORKERS, known
+from ops.local.programs import SUPERVISOR, WORKERS
+from ops.local.services import known
 from workers.settings import load_settings, settings_file
 
 MIN_FREE_BYTES = 2_000_000_000
@@ -65,7 +66,7 @@ def doctor() -> list[Check]:
         checks.append(Check("redis", True, "answers"))
     except (RedisError, OSError) as exc:
         checks.append(Check("redis", False, type(exc).__name__, "Run `tenor up`."))
-    for name in (*WORKERS, "beat", "flower"):
+    for name in (*WORKERS, "beat", "flower", SUPERVISOR):
         pid = processes.running(settings.home / "run", name)
         detail = f"process {pid}" if pid else f"not running; log: {settings.home / 'logs' / (name + '.log')}"
         checks.append(Check(name, pid is not None, detail, "Run `tenor up`."))

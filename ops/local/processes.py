@@ -87,7 +87,7 @@ def stop(run: Path, names: Sequence[str], *, patience_s: float = 20.0) -> list[s
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience_s
     while any(start_time(pid) for pid in pids.values()) and time.monotonic() < deadline:
-        _reap()
+        reap()
         time.sleep(0.1)
     for name, pid in pids.items():
         # Children of a killed worker would go on without it.
@@ -96,7 +96,7 @@ def stop(run: Path, names: Sequence[str], *, patience_s: float = 20.0) -> list[s
         except (ProcessLookupError, PermissionError):
             pass
         (run / f"{name}.json").unlink(missing_ok=True)
-    _reap()
+    reap()
     return list(pids)
 
 
@@ -107,7 +107,7 @@ def _signal(pid: int, number: int) -> None:
         pass
 
 
-def _reap() -> None:
+def reap() -> None:
     """Collect ended children of this very process, which otherwise stay as zombies."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:

@@ -1,9 +1,7 @@
-"""Everything one machine needs, up and down: Postgres, Redis, workers, beat, Flower."""
+"""Everything one machine needs, up and down: Postgres, Redis, workers, beat, Flower, and who keeps them running."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,15 +9,14 @@ from db.engine import make_engine
 from db.migrate import upgrade
 from db.roles import ANALYST, WRITER, create_login
 from ops.local import home as homes
-from ops.local import processes, redis
+from ops.local import processes, servers
 from ops.local.errors import ServiceFailed
-from ops.local.postgres import Postgres
-from ops.local.processes import Program
+from ops.local.programs import SUPERVISOR, WORKERS, programs
+from ops.local.servers import OWNER, Progress
 from workers.settings import Settings, load_settings
 
-OWNER, WORKER, READER = "tenor_owner", "tenor_worker", "tenor_reader"
+WORKER, READER = "tenor_worker", "tenor_reader"
 DATABASE = "postgres"
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,17 @@ class Services:
     flower_user: str
     flower_password: str
 
-    def environment(self) -> dict[str, str]:
-        """The variables that worker processes and programs need."""
-        variables = {
+    def given(self) -> dict[str, str]:
+        """The settings as variables, without the addresses of embedded services."""
+        return {
             f"TENOR_{name.upper()}": str(value)
             for name, value in self.settings.model_dump(exclude_none=True).items()
             if value != ""
         }
-        variables |= {
+
+    def environment(self) -> dict[str, str]:
+        """The variables that worker processes and programs need."""
+        variables = self.given() | {
             "TENOR_DATABASE_URL": self.database_url,
             "TENOR_BROKER_URL": self.broker_url,
         }
@@ -58,16 +58,16 @@ def up(settings: Settings | None = None, *, workers: bool = True, progress: Prog
     with homes.lock(settings.home):
         secrets = homes.read_secrets(settings.home)
         if settings.database_url is None:
-            secrets = _postgres_up(settings.home, secrets, progress)
+            secrets = servers.postgres_up(settings.home, secrets, progress)
         if settings.broker_url is None:
-            secrets = _redis_up(settings.home, secrets, progress)
+            secrets = servers.redis_up(settings.home, secrets, progress)
         if port_taken(settings.home, "flower", secrets.flower_port):
             secrets = replace(secrets, flower_port=homes.free_port())
         homes.write_secrets(settings.home, secrets)
         services = describe(settings, secrets)
         _migrate(settings, secrets, services, progress)
         if workers:
-            _workers_up(services, secrets, progress)
+            _workers_up(services, progress)
     return services
 
 
@@ -111,11 +111,14 @@ def down(settings: Settings | None = None, *, progress: Progress = lambda _: Non
         return []
     with homes.lock(settings.home):
         run = settings.home / "run"
-        progress("stopping workers")
-        stopped = processes.stop(run, [*WORKERS, "beat", "flower"])
+        # First who would start the others again.
+        stopped = processes.stop(run, [SUPERVISOR])
+        progress(f"stopping workers; stages that run get up to {settings.grace_s:.0f} s")
+        # Longer than workers take to give back what they cannot finish.
+        stopped += processes.stop(run, [*WORKERS, "beat", "flower"], patience_s=settings.grace_s + 15)
         stopped += processes.stop(run, ["redis"])
         if (settings.home / "postgres").exists() or os.geteuid() == 0:
-            postgres = Postgres(settings.home / "postgres", settings.home / "logs" / "postgres.log")
+            postgres = servers.postgres_of(settings.home)
             if postgres.running():
                 progress("stopping Postgres")
                 postgres.stop()
@@ -126,32 +129,6 @@ def down(settings: Settings | None = None, *, progress: Progress = lambda _: Non
 def port_taken(home: Path, name: str, port: int) -> bool:
     """True when something that is not ours listens on a port."""
     return homes.port_in_use(port) and processes.running(home / "run", name) is None
-
-
-def _postgres_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Secrets:
-    postgres = Postgres(home / "postgres", home / "logs" / "postgres.log")
-    if postgres.running():
-        return replace(secrets, postgres_port=postgres.port() or secrets.postgres_port)
-    if not (postgres.data / "tenor.ready").exists():
-        progress("creating the database")
-    postgres.initialise(OWNER, secrets.owner_password)
-    if homes.port_in_use(secrets.postgres_port):
-        secrets = replace(secrets, postgres_port=homes.free_port())
-    progress("starting Postgres")
-    postgres.start(secrets.postgres_port)
-    return secrets
-
-
-def _redis_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Secrets:
-    if redis.answers(secrets.redis_port, secrets.redis_password):
-        return secrets
-    processes.stop(home / "run", ["redis"])
-    if homes.port_in_use(secrets.redis_port):
-        secrets = replace(secrets, redis_port=homes.free_port())
-    progress("starting Redis")
-    process = redis.start(home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis"))
-    processes.record(home / "run", "redis", process.pid, "")
-    return secrets
 
 
 def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, progress: Progress) -> None:
@@ -171,68 +148,13 @@ def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, pro
         engine.dispose()
 
 
-#: Worker process → its queues and how many children it has.
-WORKERS: Mapping[str, tuple[str, int]] = {
-    "ingest": ("ingest,maintenance", 1),
-    "align": ("align", max(1, (os.cpu_count() or 2) // 2)),
-    "gpu": ("gpu", 1),
-}
-
-
-def programs(services: Services) -> list[Program]:
-    """The processes that do the work, and those that watch it."""
-    celery = [sys.executable, "-m", "celery", "-A", "workers.app"]
-    base = {k: v for k, v in os.environ.items() if not k.startswith(("TENOR_", "FLOWER_"))}
-    base |= services.environment()
-    base |= {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(services.settings.torch_threads)}
-    level = services.settings.log_level
-    run = services.settings.home / "run"
-    made = []
-    for name, (queues, concurrency) in WORKERS.items():
-        command = [
-            *celery,
-            "worker",
-            "-n",
-            f"{name}@%h",
-            "-Q",
-            queues,
-            "-c",
-            str(concurrency),
-            "-E",
-            "-l",
-            level,
-        ]
-        command += ["--without-gossip", "--without-mingle"]
-        made.append(Program(name, command, {**base, "PGAPPNAME": f"tenor/{name}"}))
-    made.append(
-        Program(
-            "beat",
-            [*celery, "beat", "-l", level, "-s", str(run / "beat-schedule"), "--pidfile="],
-            {**base, "PGAPPNAME": "tenor/beat"},
-        )
-    )
-    flower_environment = {
-        **base,
-        "PGAPPNAME": "tenor/flower",
-        "FLOWER_BASIC_AUTH": f"{services.flower_user}:{services.flower_password}",
-        "FLOWER_ADDRESS": "127.0.0.1",
-        "FLOWER_PORT": str((services.flower_url or "").rpartition(":")[2]),
-        "FLOWER_DB": str(run / "flower.db"),
-        "FLOWER_PERSISTENT": "true",
-        "FLOWER_MAX_TASKS": "20000",
-    }
-    configuration = Path(__file__).parents[1] / "flower" / "flowerconfig.py"
-    made.append(Program("flower", [*celery, "flower", f"--conf={configuration}"], flower_environment))
-    return made
-
-
-def _workers_up(services: Services, secrets: homes.Secrets, progress: Progress) -> None:
+def _workers_up(services: Services, progress: Progress) -> None:
     home = services.settings.home
     run = home / "run"
     wanted = [p for p in programs(services) if processes.running(run, p.name, p.fingerprint()) is None]
     if not wanted:
         return
-    processes.stop(run, [p.name for p in wanted])
+    processes.stop(run, [p.name for p in wanted], patience_s=services.settings.grace_s + 15)
     progress("starting " + ", ".join(p.name for p in wanted))
     for program in wanted:
         processes.launch(run, program, homes.log_file(home, program.name))

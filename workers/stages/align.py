@@ -1,8 +1,7 @@
 """align: recordings of a group → utterances, speakers, words and phones; cuts the utterances into batches."""
 
-import hashlib
 import json
-import os
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import Task
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection, text
 
 from db.scores import write_utterances
-from ml.errors import RecordingError
-from workers import context, dispatch
+from ml.errors import RecordingError, TenorError
+from workers import context, failures, limits
 from workers.app import app
 from workers.claims import Claim
-from workers.errors import RecordingChanged
+from workers.deadline import deadline
+from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
+from workers.files import check_unchanged
 from workers.stages.runner import Outcome, run
 from workers.units import Aligned, add_batches
 
 if TYPE_CHECKING:
     from ml.alignment.types import Alignment
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Member:
     alignment_id: int
     recording_id: int
     sha256: str
+    seconds: float
     options: dict[str, Any]
     audio: Path
     transcript: Path | None
@@ -49,12 +54,7 @@ def _work(claim: Claim) -> Outcome:
     started = time.monotonic()
     assert claim.group_id is not None
     members = _members(claim.group_id)
-    results: list[tuple[Member, Alignment | RecordingError | RecordingChanged]] = []
-    for member in members:
-        try:
-            results.append((member, _align(member)))
-        except (RecordingError, RecordingChanged) as exc:
-            results.append((member, exc))
+    results = [(member, _result(member)) for member in members]
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
     spent = time.monotonic() - started
@@ -66,8 +66,8 @@ def _members(group_id: int) -> list[Member]:
     with context.engine().connect() as conn:
         rows = conn.execute(
             text("""
-                SELECT a.id, a.recording_id, r.sha256, a.options, v.url, f.path, f.transcript_path,
-                       f.size_bytes, f.mtime_ns
+                SELECT a.id, a.recording_id, r.sha256, coalesce(r.duration_s, 0) AS seconds, a.options, v.url, f.path,
+                       f.transcript_path, f.size_bytes, f.mtime_ns
                   FROM group_members m
                   JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending'
                   JOIN recordings r ON r.id = a.recording_id
@@ -82,6 +82,7 @@ def _members(group_id: int) -> list[Member]:
             row.id,
             row.recording_id,
             row.sha256,
+            row.seconds,
             row.options,
             Path(row.url) / row.path,
             Path(row.url) / row.transcript_path if row.transcript_path else None,
@@ -92,32 +93,43 @@ def _members(group_id: int) -> list[Member]:
     ]
 
 
+def _result(member: Member) -> "Alignment | RecordingError":
+    """One recording's alignment, or the error that is its result; its neighbours go on either way.
+
+    Raises only what says nothing about the recording: limits of the whole stage, and what passes.
+    """
+    limit_s = limits.recording_s(member.seconds, context.settings().stage_limit_s)
+    try:
+        with deadline(limit_s, RecordingTooSlow(f"aligning it was given up after {limit_s:.0f} s")):
+            return _align(member)
+    except RecordingError as exc:
+        return exc
+    except MemoryError:
+        return RecordingTooLarge("the memory of the worker does not suffice for it")
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as exc:
+        if isinstance(failures.named(exc), TenorError):
+            raise
+        logger.warning(
+            "alignment %d ended with an error without a name\n%s",
+            member.alignment_id, failures.trace_without_values(exc),
+        )  # fmt: skip
+        return RecordingFailed(f"aligning it ended with {type(exc).__name__}")
+
+
 def _align(member: Member) -> "Alignment":
     from ml.alignment.align import AlignOptions, align_recording
 
-    _check_unchanged(member)
+    check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
     options = {k: member.options[k] for k in ("channels", "aligner", "language", "max_utterance_s")}
     return align_recording(member.audio, member.transcript, AlignOptions(**options))
-
-
-def _check_unchanged(member: Member) -> None:
-    """The file must hold what was enqueued, or one recording's name would carry another's emotions."""
-    try:
-        status = os.stat(member.audio)
-        if (status.st_size, status.st_mtime_ns) == (member.size_bytes, member.mtime_ns):
-            return
-        with member.audio.open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == member.sha256
-    except OSError:
-        return  # Decoding names this better.
-    if not same:
-        raise RecordingChanged("the file was replaced after it was enqueued")
 
 
 def _commit(
     conn: Connection,
     claim: Claim,
-    results: "Sequence[tuple[Member, Alignment | RecordingError | RecordingChanged]]",
+    results: "Sequence[tuple[Member, Alignment | RecordingError]]",
 ) -> Sequence[int]:
     ids = sorted(member.alignment_id for member, _ in results)
     # In order, so that two groups that share an alignment wait for each other instead of deadlocking.
@@ -133,12 +145,12 @@ def _commit(
         if member.alignment_id not in pending:
             continue
         if isinstance(result, Exception):
-            _fail(conn, member.alignment_id, result.code, f"{result}. {result.hint}")
+            _fail(conn, member.alignment_id, result.code, failures.sentence(result))
         else:
             _store(conn, member, result)
             aligned.append(Aligned(member.alignment_id, [u.end_s - u.start_s for u in result.utterances]))
     schedule(conn, claim, aligned)
-    return dispatch.admit(conn, context.settings().open_batches)
+    return ()
 
 
 def _fail(conn: Connection, alignment_id: int, code: str, sentence: str) -> None:

@@ -1,6 +1,6 @@
 """What the four stages of a batch share: its utterances, its profile version, its earlier objects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from db.states import next_stage
+from ml.errors import RecordingError
 from workers import artifacts, context
 from workers.claims import Claim
 from workers.errors import ArtifactBroken
+from workers.failures import sentence
 
 if TYPE_CHECKING:
     from ml.inference.engine import Engine as Inference
@@ -31,6 +33,10 @@ class Item:
     text: str | None
     language: str | None
     audio: Path
+    #: What the audio file was when it was enqueued.
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
 
 
 def items(claim: Claim) -> list[Item]:
@@ -39,11 +45,12 @@ def items(claim: Claim) -> list[Item]:
         rows = conn.execute(
             text("""
                 SELECT u.alignment_id, u.utterance_no, u.speaker_id, u.channel, u.start_s, u.end_s, u.text, u.language,
-                       v.url, f.path
+                       v.url, f.path, f.size_bytes, f.mtime_ns, r.sha256
                   FROM batch_members m
                   JOIN utterances u ON u.alignment_id = m.alignment_id
                                    AND u.utterance_no BETWEEN m.first_no AND m.last_no
                   JOIN alignments a ON a.id = m.alignment_id
+                  JOIN recordings r ON r.id = a.recording_id
                   JOIN archive_files f ON f.id = a.source_file_id
                   JOIN archives v ON v.id = f.archive_id
                  WHERE m.batch_id = :batch
@@ -62,6 +69,9 @@ def items(claim: Claim) -> list[Item]:
             row.text,
             row.language,
             Path(row.url) / row.path,
+            row.size_bytes,
+            row.mtime_ns,
+            row.sha256,
         )
         for row in rows
     ]
@@ -126,6 +136,50 @@ def earlier(claim: Claim, stage: str) -> artifacts.Tensors:
 def probabilities(claim: Claim, stage: str) -> NDArray[np.float64]:
     """The probabilities [N, 7] that an earlier stage of this batch wrote."""
     return np.asarray(earlier(claim, stage)["probabilities"], dtype=np.float64)
+
+
+def drop(conn: Connection, claim: Claim, failed: Mapping[int, RecordingError]) -> bool:
+    """Take recordings out of the batch whose audio cannot be read any more; True when utterances are left.
+
+    Their error is their result; later stages see the batch without them.
+    """
+    for alignment_id, exc in failed.items():
+        values = {"batch": claim.batch_id, "a": alignment_id, "code": exc.code, "error": sentence(exc)}
+        version_id = conn.execute(
+            text("""
+                DELETE FROM batch_members WHERE batch_id = :batch AND alignment_id = :a RETURNING profile_version_id
+            """),
+            values,
+        ).scalars().first()  # fmt: skip
+        values["version"] = version_id
+        conn.execute(
+            text("""
+                UPDATE recording_scores SET state = 'failed'
+                 WHERE alignment_id = :a AND profile_version_id = :version AND state = 'pending'
+            """),
+            values,
+        )
+        conn.execute(
+            text("""
+                UPDATE job_recordings SET state = 'failed', error_code = :code, error = :error
+                 WHERE alignment_id = :a AND profile_version_id = :version AND state = 'scoring'
+            """),
+            values,
+        )
+    left = conn.execute(
+        text("""
+            UPDATE batches b SET utterances = m.n, finished_at = CASE WHEN m.n = 0 THEN now() END
+              FROM (SELECT coalesce(sum(last_no - first_no + 1), 0) AS n FROM batch_members WHERE batch_id = :batch) m
+             WHERE b.id = :batch RETURNING m.n
+        """),
+        {"batch": claim.batch_id},
+    ).scalar_one()
+    if not left:
+        conn.execute(
+            text("UPDATE stages SET state = 'cancelled' WHERE batch_id = :batch AND state = 'waiting'"),
+            {"batch": claim.batch_id},
+        )
+    return bool(left)
 
 
 def make_next_ready(conn: Connection, claim: Claim) -> Sequence[int]:

@@ -1,15 +1,23 @@
 """extract: audio and text of a batch → speech frames and token vectors, one object."""
 
 import time
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Task
+from sqlalchemy import Connection
 
+from ml.errors import RecordingError
 from workers.app import app
 from workers.claims import Claim
+from workers.files import check_unchanged
 from workers.stages import batch
+from workers.stages.batch import Item
 from workers.stages.runner import Outcome, run
+
+if TYPE_CHECKING:
+    from ml.inference.engine import UtteranceAudio
 
 
 @app.task(bind=True, name="extract.batch")
@@ -19,30 +27,46 @@ def extract_batch(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
 
 
 def _work(claim: Claim) -> Outcome:
+    started = time.monotonic()
+    items: list[Item] = []
+    utterances: list[UtteranceAudio] = []
+    failed: dict[int, RecordingError] = {}
+    for alignment_id, group in groupby(batch.items(claim), key=lambda item: item.alignment_id):
+        own = list(group)
+        try:
+            utterances += _cut(own)
+            items += own
+        except RecordingError as exc:
+            # The file was sound when it was aligned: somebody has changed or removed it since.
+            failed[alignment_id] = exc
+    stored = batch.store(claim, batch.models(claim).extract(utterances).to_tensors()) if items else None
+    seconds = sum(item.end_s - item.start_s for item in items)
+
+    def commit(conn: Connection) -> Sequence[int]:
+        if failed and not batch.drop(conn, claim, failed):
+            return ()
+        return batch.make_next_ready(conn, claim)
+
+    lost = f", {len(failed)} recordings lost" if failed else ""
+    return Outcome(
+        f"{len(items)} utterances, {seconds / 60:.1f} min speech{lost}, {time.monotonic() - started:.1f} s",
+        commit,
+        stored,
+    )
+
+
+def _cut(own: "Sequence[Item]") -> "list[UtteranceAudio]":
+    """The samples of one recording's utterances, in order."""
     from ml.audio.decode import SAMPLE_RATE, channel_samples, decode
     from ml.inference.engine import UtteranceAudio
 
-    started = time.monotonic()
-    items = batch.items(claim)
-    utterances: list[UtteranceAudio] = []
-    for (_, audio), group in groupby(items, key=lambda item: (item.alignment_id, item.audio)):
-        own = list(group)
-        begin, end = own[0].start_s, max(item.end_s for item in own)
-        # A batch may hold a small part of a long recording: only that part is kept.
-        samples = decode(audio, begin, end)
-        for item in own:
-            start, stop = (
-                round((item.start_s - begin) * SAMPLE_RATE),
-                round((item.end_s - begin) * SAMPLE_RATE),
-            )
-            utterances.append(
-                UtteranceAudio(channel_samples(samples[:, start:stop], item.channel), item.text, item.language)
-            )
-    extracted = batch.models(claim).extract(utterances)
-    seconds = sum(item.end_s - item.start_s for item in items)
-    stored = batch.store(claim, extracted.to_tensors())
-    return Outcome(
-        f"{len(items)} utterances, {seconds / 60:.1f} min speech, {time.monotonic() - started:.1f} s",
-        lambda conn: batch.make_next_ready(conn, claim),
-        stored,
-    )
+    first = own[0]
+    check_unchanged(first.audio, first.size_bytes, first.mtime_ns, first.sha256)
+    begin, end = first.start_s, max(item.end_s for item in own)
+    # A batch may hold a small part of a long recording: only that part is kept.
+    samples = decode(first.audio, begin, end)
+    cut = []
+    for item in own:
+        start, stop = (round((second - begin) * SAMPLE_RATE) for second in (item.start_s, item.end_s))
+        cut.append(UtteranceAudio(channel_samples(samples[:, start:stop], item.channel), item.text, item.language))
+    return cut

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task
 from sqlalchemy import Connection, text
 
-from workers import artifacts, context, dispatch
+from workers import artifacts, context
 from workers.app import app
 from workers.claims import Claim
 from workers.stages import batch
@@ -94,4 +94,4 @@ def _commit(conn: Connection, block: "ScoreBlock") -> Sequence[int]:
         """),
         {"ids": complete},
     )
-    return dispatch.admit(conn, context.settings().open_batches)
+    return ()

@@ -1,22 +1,21 @@
 """ingest: walk an archive, know its files again or hash them, and hand what is missing to align."""
 
 import time
-import uuid
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from celery import Task
 from sqlalchemy import Connection, text
 
-from db.errors import LeaseLost
-from workers import context, dispatch
+from workers import claims, context, dispatch
 from workers.app import app
 from workers.claims import Claim
-from workers.errors import ArchiveEmpty, ArchiveMissing
+from workers.errors import ArchiveEmpty, ArchiveMissing, TurnOver
 from workers.files import Found, Known, audio_files, look
 from workers.links import link_recordings, options_hash
+from workers.patience import transaction
 from workers.stages.runner import Outcome, run
 from workers.units import add_group
 
@@ -24,6 +23,8 @@ from workers.units import add_group
 CHUNKS = (8, 64, 500)
 #: Seconds of audio in the first groups, for the same reason; later ones take the setting's.
 FIRST_GROUPS_S = (20.0, 60.0, 180.0)
+#: After so long, a walk lets another job's walk begin and goes on afterwards.
+TURN_S = 60.0
 
 
 @app.task(bind=True, name="ingest.archive")
@@ -41,7 +42,7 @@ class _Ingest:
         with self.engine.begin() as conn:
             self.job = conn.execute(
                 text("""
-                    SELECT j.id, j.archive_id, j.profile_version_id, j.options, j.root_id, a.url
+                    SELECT j.id, j.archive_id, j.profile_version_id, j.options, j.root_id, j.walked_to, a.url
                       FROM jobs j JOIN archives a ON a.id = j.archive_id WHERE j.id = :job
                 """),
                 {"job": claim.job_id},
@@ -60,13 +61,16 @@ class _Ingest:
         """Walk in chunks; the outcome's commit groups what is left over and marks the archive walked."""
         started, files = time.monotonic(), 0
         paths = self._paths()
-        for number in range(10**9):
+        for number in count():
             chunk = list(islice(paths, CHUNKS[min(number, len(CHUNKS) - 1)]))
             if not chunk:
                 break
             files += len(chunk)
-            self._chunk(chunk, files)
-        if not files:
+            self._chunk(chunk)
+            walked_s = time.monotonic() - started
+            if walked_s > self.settings.stage_limit_s / 2 or (walked_s > TURN_S and self._others_wait()):
+                raise TurnOver("the walk has had its turn")
+        if not files and self.job.walked_to is None:
             raise ArchiveEmpty(f"{self.root} holds no audio file")
         spent = time.monotonic() - started
         return Outcome(f"{files} files in {spent:.1f} s", self._finish)
@@ -76,9 +80,17 @@ class _Ingest:
             return iter([only])
         if not self.root.is_dir():
             raise ArchiveMissing(f"{self.root} is not a folder that this worker can read")
-        return audio_files(self.root)
+        return audio_files(self.root, after=self.job.walked_to)
 
-    def _chunk(self, paths: Sequence[str], files: int) -> None:
+    def _others_wait(self) -> bool:
+        with self.engine.connect() as conn:
+            return bool(
+                conn.execute(
+                    text("SELECT EXISTS (SELECT FROM stages WHERE stage = 'ingest' AND state = 'ready')")
+                ).scalar()
+            )
+
+    def _chunk(self, paths: Sequence[str]) -> None:
         with self.engine.connect() as conn:
             known = {
                 row.path: Known(row.size_bytes, row.mtime_ns, row.recording_id)
@@ -92,16 +104,28 @@ class _Ingest:
             }
         # Hashing and probing happen outside of any transaction.
         found = [look(self.root, path, known.get(path)) for path in paths]
+        # Taken over after the commit only: one that is rolled back and repeated makes other rows.
+        self.waiting, self.groups = transaction(
+            self.engine, lambda conn: self._commit(conn, found), patience_s=self.settings.patience_s
+        )
         with self.engine.begin() as conn:
-            self._still_ours(conn)
-            conn.execute(
-                text("UPDATE jobs SET files_seen = :files WHERE id = :job"),
-                {"files": files, "job": self.job.id},
-            )
-            self.waiting += self._link(conn, found)
-            ready = self._groups(conn, everything=files <= CHUNKS[0])
-            ready += dispatch.admit(conn, self.settings.open_batches)
+            ready = dispatch.admit(conn, self.settings)
         dispatch.send(self.task.app, self.engine, ready)
+
+    def _commit(self, conn: Connection, found: Sequence[Found]) -> tuple[list[tuple[int, float]], int]:
+        claims.check(conn, self.claim)
+        # The walk goes on behind this, whoever goes on with it. It also tells that a chunk was committed already,
+        # where only the answer was lost; what it left ungrouped is found at the end.
+        behind = conn.execute(
+            text("""
+                UPDATE jobs SET files_seen = files_seen + :files, walked_to = :last
+                 WHERE id = :job AND walked_to IS DISTINCT FROM :last RETURNING files_seen
+            """),
+            {"files": len(found), "last": found[-1].path, "job": self.job.id},
+        ).scalar()
+        if behind is None:
+            return self.waiting, self.groups
+        return self._grouped(conn, self.waiting + self._link(conn, found), everything=behind <= CHUNKS[0])
 
     def _link(self, conn: Connection, found: Sequence[Found]) -> list[tuple[int, float]]:
         return link_recordings(
@@ -117,36 +141,31 @@ class _Ingest:
             parent_id=self.claim.task_id,
         )
 
-    def _still_ours(self, conn: Connection) -> None:
-        kept = conn.execute(
-            text("SELECT FROM stages WHERE id = :id AND state = 'running' AND attempt = :attempt FOR UPDATE"),
-            {"id": self.claim.stage_id, "attempt": self.claim.attempt},
-        ).one_or_none()
-        if kept is None:
-            raise LeaseLost(f"stage {self.claim.stage_id} was cancelled or taken over")
+    def _grouped(
+        self, conn: Connection, waiting: Sequence[tuple[int, float]], *, everything: bool
+    ) -> tuple[list[tuple[int, float]], int]:
+        """Make groups of (alignment, seconds) that wait.
 
-    def _groups(self, conn: Connection, *, everything: bool) -> list[int]:
-        """Make groups of what waits; keep a remainder that is too small, unless everything has to go."""
-        ready: list[int] = []
+        Returns the remainder, which is too small unless everything has to go, and the number of groups so far.
+        """
+        groups = self.groups
         group: list[tuple[int, float]] = []
-        for alignment in self.waiting:
+
+        def add() -> None:
+            nonlocal groups, group
+            add_group(conn, self.job.id, group, self.job.root_id, self.claim.task_id)
+            groups, group = groups + 1, []
+
+        for alignment in waiting:
             group.append(alignment)
             limit = self.settings.group_s
-            if self.groups < len(FIRST_GROUPS_S):
-                limit = min(limit, FIRST_GROUPS_S[self.groups])
+            if groups < len(FIRST_GROUPS_S):
+                limit = min(limit, FIRST_GROUPS_S[groups])
             if sum(seconds for _, seconds in group) >= limit or len(group) >= self.settings.group_files:
-                ready.append(self._add(conn, group))
-                group = []
+                add()
         if group and everything:
-            ready.append(self._add(conn, group))
-            group = []
-        self.waiting = group
-        return ready
-
-    def _add(self, conn: Connection, group: Sequence[tuple[int, float]]) -> int:
-        self.groups += 1
-        root: uuid.UUID = self.job.root_id
-        return add_group(conn, self.job.id, group, root, self.claim.task_id)
+            add()
+        return group, groups
 
     def _finish(self, conn: Connection) -> Sequence[int]:
         # From the database, not from memory: an earlier attempt, or a cancelled job, may have left some behind.
@@ -163,7 +182,6 @@ class _Ingest:
             """),
             {"job": self.job.id},
         ).all()
-        self.waiting = [(row.id, row.seconds) for row in left]
-        ready = self._groups(conn, everything=True)
+        self._grouped(conn, [(row.id, row.seconds) for row in left], everything=True)
         conn.execute(text("UPDATE jobs SET ingested_at = now() WHERE id = :job"), {"job": self.job.id})
-        return ready
+        return ()

@@ -1,21 +1,23 @@
 """What all stages share: claim, work under a renewed lease, one commit, then hints for what comes next."""
 
-import errno
 import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from celery import Task
+from celery import Celery, Task
 from sqlalchemy import Connection
 
+from db.engine import is_passing
 from db.errors import LeaseLost
-from workers import claims, context, dispatch
+from workers import claims, context, dispatch, failures
 from workers.artifacts import Stored
 from workers.claims import Claim
-from workers.errors import DiskFull
+from workers.errors import TurnOver
+from workers.leases import Renewer
 from workers.outcomes import finish_jobs
+from workers.patience import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -40,57 +42,83 @@ class Outcome:
 def run(task: "Task[Any, Any]", stage_id: int, work: Callable[[Claim], Outcome]) -> str:
     """Do one stage once; a hint for a stage that is done, cancelled or somebody else's does nothing.
 
-    An error gives the stage back or buries it (`claims.fail`); it is not raised again, because the row is the record
-    and Celery's retry would be a second one.
+    An error gives the stage back, halves its unit or buries it (`outcomes.settle`); it is not raised again, because
+    the row is the record and Celery's retry would be a second one.
     """
     settings, engine = context.settings(), context.engine()
-    claim = claims.claim(
-        engine,
-        stage_id,
-        uuid.UUID(str(task.request.id)),
-        lease_s=settings.lease_s,
-        max_attempts=settings.max_attempts,
-    )
+    task_id = uuid.UUID(str(task.request.id))
+    try:
+        claim = transaction(
+            engine,
+            lambda conn: claims.claim(
+                conn, stage_id, task_id, lease_s=settings.lease_s, max_tries=settings.max_tries
+            ),
+            patience_s=settings.patience_s,
+        )  # fmt: skip
+    except Exception as exc:
+        if not is_passing(exc):
+            raise
+        return f"stage {stage_id} could not be looked up, the sweeper sends it again: {type(exc).__name__}"
     if claim is None:
         return f"nothing to do: stage {stage_id} is done or taken"
     try:
-        with claims.Renewer(engine, claim, settings.lease_s):
+        with Renewer(engine, claim.stage_id, claim.attempt, settings.lease_s):
             outcome = work(claim)
-            with engine.begin() as conn:
-                claims.finish(conn, claim, outcome.summary, artifact=outcome.artifact)
-                ready = list(outcome.commit(conn))
+            ready = transaction(engine, lambda conn: _finish(conn, claim, outcome), patience_s=settings.patience_s)
     except LeaseLost as exc:
         logger.warning("%s", exc)
         return str(exc)
     # MemoryError too: with late acknowledgement, an unhandled one blocks the worker's slot for good.
     except Exception as exc:
-        return _failed(claim, _named(exc))
+        return _failed(task.app, claim, failures.named(exc))
+    except BaseException:
+        # A shutdown does not wait for this stage: it is another worker's from now on, and nobody's fault.
+        transaction(engine, lambda conn: claims.release(conn, claim), patience_s=1.0)
+        raise
     outcome.after()
-    with engine.begin() as conn:
-        finish_jobs(conn)
-    dispatch.send(task.app, engine, ready)
+    _go_on(task.app, ready)
     return outcome.summary
 
 
-def _failed(claim: Claim, exc: Exception) -> str:
-    code, sentence = claims.describe(exc)
-    logger.warning(
-        "stage %d (%s) failed in attempt %d: %s\n%s",
-        claim.stage_id, claim.stage, claim.attempt, code, claims.trace_without_values(exc),
+def _finish(conn: Connection, claim: Claim, outcome: Outcome) -> list[int]:
+    claims.finish(conn, claim, outcome.summary, artifact=outcome.artifact)
+    return list(outcome.commit(conn))
+
+
+def _failed(app: Celery, claim: Claim, exc: Exception) -> str:
+    code, sentence = failures.describe(exc)
+    level = logging.INFO if isinstance(exc, TurnOver) else logging.WARNING
+    logger.log(
+        level, "stage %d (%s) ended attempt %d with %s\n%s",
+        claim.stage_id, claim.stage, claim.attempt, code, failures.trace_without_values(exc),
     )  # fmt: skip
-    engine = context.engine()
+    settings, engine = context.settings(), context.engine()
     try:
-        state = claims.fail(engine, claim, exc, max_attempts=context.settings().max_attempts)
-        with engine.begin() as conn:
-            finish_jobs(conn)
+        state = transaction(
+            engine,
+            lambda conn: claims.fail(conn, claim, exc, max_tries=settings.max_tries),
+            patience_s=settings.patience_s,
+        )
     except Exception:
-        # The database is away: the lease runs out and the sweeper counts this attempt.
+        # The database is away for long: the lease runs out and the sweeper counts this attempt.
         logger.warning("the failure of stage %d could not be recorded", claim.stage_id, exc_info=True)
         state = None
+    _go_on(app, [])
     return f"{code}, now {state or 'unknown'}: {sentence}"
 
 
-def _named(exc: Exception) -> Exception:
-    if isinstance(exc, OSError) and exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull("a disk has no space left")
-    return exc
+def _go_on(app: Celery, ready: Sequence[int]) -> None:
+    """What follows a stage and is done by the sweeper when it cannot be done now."""
+    settings, engine = context.settings(), context.engine()
+
+    def step(conn: Connection) -> list[int]:
+        finish_jobs(conn)
+        return dispatch.admit(conn, settings)
+
+    try:
+        opened = transaction(engine, step, patience_s=5.0)
+        dispatch.send(app, engine, [*ready, *opened])
+    except Exception as exc:
+        if not is_passing(exc):
+            raise
+        logger.warning("the sweeper will open and send what comes next (%s)", type(exc).__name__)
