@@ -117,6 +117,11 @@ class House:
         )
         return {(row["recording"], row["utterance_no"]): tuple(row[side] for side in sides) for row in rows}
 
+    def log(self, name: str) -> str:
+        """Everything a process has written."""
+        path = self.home / "logs" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
     def logs(self) -> str:
         """The end of every worker's log, for a failing test."""
         parts = []

@@ -1,0 +1,289 @@
+"""What becomes of work whose worker crashed, failed, was cut off or told to stop."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from db.engine import make_engine
+from db.errors import InvalidScores, LeaseLost
+from ml.errors import ModelError
+from tests.integration.planting import Plant
+from tests.integration.working import TRIES, Work
+from workers import claims
+from workers.errors import ArchiveEmpty, ArtifactBroken, DiskFull, TurnOver
+from workers.jobs import retry_job
+from workers.leases import break_lost
+from workers.outcomes import LONGEST_PAUSE_S
+from workers.settings import Settings
+
+
+@pytest.fixture
+def work(database_url: str) -> Iterator[Work]:
+    with make_engine(database_url).connect() as conn:
+        plant = Plant(conn)
+        yield Work(plant, plant.archive(), plant.version(plant.profile(), 1), Settings())
+
+
+def open_stages(work: Work, stage: str) -> list[int]:
+    work.admit()
+    rows = work.plant.rows("SELECT id FROM stages WHERE stage = :s AND state = 'ready' ORDER BY id", s=stage)
+    return [row["id"] for row in rows]
+
+
+def test_a_recording_that_kills_its_worker_is_found_by_halving_and_its_neighbours_go_on(work: Work) -> None:
+    # Given a group of eight, of which one kills whoever works on it
+    job = work.job()
+    alignments = work.pending(job, 8)
+    work.group(job, alignments)
+    culprit, crashes = alignments[5], 0
+
+    # When workers take whatever is ready
+    while ready := open_stages(work, "align"):
+        claim = work.claim(ready[0])
+        assert claim is not None
+        members = work.members(claim)
+        if culprit in members:
+            crashes += 1
+            work.crash(claim)
+        else:
+            work.conn.execute(text("UPDATE alignments SET state = 'done' WHERE id = ANY(:m)"), {"m": list(members)})
+            claims.finish(work.conn, claim, "done")
+
+    # Then the whole was tried three times, each half that held it once, it alone three times
+    assert crashes == TRIES + 1 + 1 + TRIES
+    states = work.plant.rows("SELECT id, state, error_code FROM alignments ORDER BY id")
+    assert [(row["id"], row["error_code"]) for row in states if row["state"] == "failed"] == [(culprit, "worker_lost")]
+    assert all(row["state"] == "done" for row in states if row["id"] != culprit)
+    failed = work.plant.rows("SELECT alignment_id FROM job_recordings WHERE state = 'failed'")
+    assert [row["alignment_id"] for row in failed] == [culprit]
+    assert len(work.plant.rows("SELECT 1 FROM stages WHERE state = 'dead'")) == 1
+
+
+def test_halves_of_a_batch_hold_every_utterance_once(work: Work) -> None:
+    # Given a batch of 5 + 4 utterances whose worker crashes in the middle of its ser stage, for the last time
+    job = work.job()
+    sizes = {work.aligned(job, 5): 5, work.aligned(job, 4): 4}
+    work.batch(job, sizes)
+    (extract,) = open_stages(work, "extract")
+    claim = work.claim(extract)
+    assert claim is not None
+    claims.finish(work.conn, claim, "done")
+    ser = work.plant.rows("SELECT id FROM stages WHERE stage = 'ser'")[0]["id"]
+    work.conn.execute(text("UPDATE stages SET state = 'ready' WHERE id = :id"), {"id": ser})
+    for _ in range(TRIES):
+        claim = work.claim(ser)
+        assert claim is not None
+        work.crash(claim)
+
+    # Then two batches that begin anew take its place
+    rows = work.plant.rows("""
+        SELECT m.batch_id, m.alignment_id, m.first_no, m.last_no FROM batch_members m ORDER BY 2, 3
+    """)
+    covered = [(row["alignment_id"], n) for row in rows for n in range(row["first_no"], row["last_no"] + 1)]
+    assert covered == [(alignment, n) for alignment, size in sizes.items() for n in range(size)]
+    batches = work.plant.rows("SELECT utterances, seconds, halvings, finished_at FROM batches ORDER BY id")
+    assert [batch["utterances"] for batch in batches] == [9, 4, 5]
+    assert [batch["halvings"] for batch in batches] == [0, 1, 1]
+    assert batches[0]["finished_at"] is not None and batches[1]["seconds"] == pytest.approx(4 * 0.5)
+    assert work.stage(ser)["state"] == "cancelled" and "Cut in two" in str(work.stage(ser)["error"])
+    assert len(open_stages(work, "extract")) == 2
+
+
+def test_a_full_disk_never_counts_and_is_tried_at_growing_intervals(work: Work) -> None:
+    job = work.job()
+    work.group(job, work.pending(job, 2))
+    (stage,) = open_stages(work, "align")
+    pauses = []
+    for _ in range(12):
+        claim = work.claim(stage)
+        assert claim is not None
+        assert claims.fail(work.conn, claim, DiskFull("full"), max_tries=TRIES) == "ready"
+        pause = "SELECT extract(epoch FROM ready_at - now())::float8 AS s FROM stages WHERE id = :id"
+        pauses.append(work.plant.rows(pause, id=stage)[0]["s"])
+
+    assert work.stage(stage)["tries"] == 0 and work.stage(stage)["attempt"] == 12
+    assert pauses == sorted(pauses) and pauses[0] < 10 and pauses[-1] == LONGEST_PAUSE_S
+    assert work.stage(stage)["error_code"] == "disk_full"
+
+
+def test_a_walk_that_lets_another_begin_goes_on_at_once_and_uncounted(work: Work) -> None:
+    job = work.job()
+    stage = work.plant.row("stages", stage="ingest", job_id=job, state="ready", root_id=uuid.uuid4())
+    claim = work.claim(stage)
+    assert claim is not None
+
+    assert claims.fail(work.conn, claim, TurnOver("its turn is over"), max_tries=TRIES) == "ready"
+
+    now = work.plant.rows("SELECT tries, ready_at = now() AS now FROM stages WHERE id = :id", id=stage)
+    assert now == [{"tries": 0, "now": True}]
+
+
+def test_a_stage_that_a_shutdown_interrupts_is_free_at_once_and_uncounted(work: Work) -> None:
+    job = work.job()
+    work.group(job, work.pending(job, 1))
+    (stage,) = open_stages(work, "align")
+    claim = work.claim(stage)
+    assert claim is not None
+
+    claims.release(work.conn, claim)
+
+    row = work.stage(stage)
+    assert (row["state"], row["tries"], row["owner"]) == ("ready", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(ModelError("no such checkpoint"), "model_error"), (ArtifactBroken("gone"), "artifact_broken")]
+)
+def test_an_error_that_knows_its_cause_halves_nothing(work: Work, error: Exception, code: str) -> None:
+    job = work.job()
+    sizes = {work.aligned(job, 4): 4}
+    work.batch(job, sizes)
+    (stage,) = open_stages(work, "extract")
+    for expected in ("ready", "ready", "dead"):
+        claim = work.claim(stage)
+        assert claim is not None
+        assert claims.fail(work.conn, claim, error, max_tries=TRIES) == expected
+
+    assert work.plant.rows("SELECT state, error_code FROM job_recordings") == [{"state": "failed", "error_code": code}]
+    assert len(work.plant.rows("SELECT 1 FROM batches")) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("quotes a transcript"), InvalidScores("no distribution"), MemoryError()])
+def test_an_error_that_one_utterance_may_cause_halves_the_batch(work: Work, error: Exception) -> None:
+    job = work.job()
+    work.batch(job, {work.aligned(job, 4): 4})
+    (stage,) = open_stages(work, "extract")
+    verdicts = []
+    for _ in range(TRIES):
+        claim = work.claim(stage)
+        assert claim is not None
+        verdicts.append(claims.fail(work.conn, claim, error, max_tries=TRIES))
+
+    assert verdicts == ["ready", "ready", "halved"]
+    assert "quotes" not in str(work.stage(stage))
+
+
+def test_an_empty_archive_is_not_looked_at_three_times(work: Work) -> None:
+    job = work.job()
+    stage = work.plant.row("stages", stage="ingest", job_id=job, state="ready", root_id=uuid.uuid4())
+    claim = work.claim(stage)
+    assert claim is not None
+
+    assert claims.fail(work.conn, claim, ArchiveEmpty("nothing in it"), max_tries=TRIES) == "dead"
+    assert work.plant.rows("SELECT state, error_code FROM jobs") == [{"state": "failed", "error_code": "archive_empty"}]
+
+
+def test_a_second_message_for_a_running_stage_does_nothing(work: Work) -> None:
+    job = work.job()
+    work.group(job, work.pending(job, 1))
+    (stage,) = open_stages(work, "align")
+
+    first, second = work.claim(stage), claims.claim(work.conn, stage, uuid.uuid4(), lease_s=60, max_tries=TRIES)
+
+    assert first is not None and second is None
+
+
+def test_who_was_taken_for_dead_cannot_commit_even_after_a_retry_by_hand(work: Work) -> None:
+    # Given a worker that slept until its stage went dead and somebody retried it
+    job = work.job()
+    (alignment,) = work.pending(job, 1)
+    work.group(job, [alignment])
+    (stage,) = open_stages(work, "align")
+    sleeper = work.claim(stage)
+    assert sleeper is not None
+    work.crash(sleeper)
+    for _ in range(TRIES - 1):
+        claim = work.claim(stage)
+        assert claim is not None
+        work.crash(claim)
+    assert work.stage(stage)["state"] == "dead"
+    work.conn.execute(text("UPDATE stages SET state = 'ready', tries = 0 WHERE id = :id"), {"id": stage})
+    current = work.claim(stage)
+    assert current is not None and current.attempt > sleeper.attempt
+
+    # When both finish, then only the one that holds the lease does
+    with pytest.raises(LeaseLost):
+        claims.finish(work.conn, sleeper, "late")
+    claims.finish(work.conn, current, "in time")
+
+
+def test_every_move_of_a_stage_is_an_event(work: Work) -> None:
+    job = work.job()
+    work.group(job, work.pending(job, 1))
+    (stage,) = open_stages(work, "align")
+    claim = work.claim(stage)
+    assert claim is not None
+    work.crash(claim)
+    claim = work.claim(stage)
+    assert claim is not None
+    claims.finish(work.conn, claim, "done")
+
+    events = work.plant.rows("SELECT kind, detail FROM events WHERE stage_id = :s ORDER BY id", s=stage)
+
+    kinds = [row["kind"].removeprefix("stage.") for row in events]
+    assert kinds == ["ready", "running", "ready", "running", "done"]
+    assert events[2]["detail"] | {"owner": ""} == {
+        "stage": "align", "from": "running", "attempt": 1, "tries": 1, "owner": "", "error": "worker_lost",
+    }  # fmt: skip
+
+
+def test_sweepers_that_run_at_once_break_each_lease_once(database_url: str) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as conn:
+        plant = Plant(conn)
+        work = Work(plant, plant.archive(), plant.version(plant.profile(), 1), Settings(open_groups=100))
+        job = work.job()
+        for alignment in work.pending(job, 40):
+            work.group(job, [alignment])
+        work.admit()
+        conn.execute(
+            text("UPDATE stages SET state = 'running', attempt = 1, tries = 1, owner = 'x', lease_until = now()")
+        )
+
+    def sweep(_: int) -> int:
+        with engine.begin() as conn:
+            return break_lost(conn, max_tries=TRIES)
+
+    with ThreadPoolExecutor(6) as sweepers:
+        assert sum(sweepers.map(sweep, range(6))) == 40
+    with engine.begin() as conn:
+        assert set(conn.execute(text("SELECT state, tries FROM stages")).tuples()) == {("ready", 1)}
+        lost = conn.execute(text("SELECT count(*) FROM events WHERE detail ->> 'error' = 'worker_lost'")).scalar()
+    assert lost == 40
+
+
+def test_retry_takes_up_recordings_that_another_time_may_save(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.dispatch.send", lambda *_: 0)
+    engine = make_engine(database_url)
+    with engine.begin() as conn:
+        plant = Plant(conn)
+        work = Work(plant, plant.archive(), plant.version(plant.profile(), 1), Settings())
+        job = work.job(state="done")
+        slow, corrupt = work.pending(job, 2)
+        lost = work.aligned(job, 3)
+        for table, column, alignment, code in (
+            ("alignments", "id", slow, "recording_too_slow"),
+            ("alignments", "id", corrupt, "audio_unreadable"),
+            ("job_recordings", "alignment_id", slow, "recording_too_slow"),
+            ("job_recordings", "alignment_id", corrupt, "audio_unreadable"),
+            ("job_recordings", "alignment_id", lost, "audio_missing"),
+        ):
+            conn.execute(
+                text(f"UPDATE {table} SET state = 'failed', error_code = :c, error = '-' WHERE {column} = :a"),
+                {"c": code, "a": alignment},
+            )
+        conn.execute(text("UPDATE recording_scores SET state = 'failed'"))
+
+    assert retry_job(engine, Settings(), job) == 2
+
+    with engine.connect() as conn:
+        states = dict(conn.execute(text("SELECT alignment_id, state FROM job_recordings")).tuples().all())
+        assert states == {slow: "aligning", corrupt: "failed", lost: "scoring"}
+        ready = conn.execute(text("SELECT stage FROM stages WHERE state = 'ready' ORDER BY stage")).scalars().all()
+        assert ready == ["align", "extract"]
+        assert conn.execute(text("SELECT state FROM jobs")).scalar() == "running"
