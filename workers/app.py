@@ -30,6 +30,9 @@ def make_app(settings: Settings) -> Celery:
         "queue_order_strategy": "priority",
         "socket_keepalive": True,
         "socket_connect_timeout": 5,
+        # Whoever publishes over a connection that died without a word must not wait for ever; waiting for messages is
+        # done in polls of a second, which this does not end.
+        "socket_timeout": 10,
         "health_check_interval": 30,
     }
     app = Celery("tenor")
