@@ -16,7 +16,7 @@ from workers import broker
 from workers.app import app
 from workers.dispatch import send
 from workers.errors import ArchiveEmpty, ArchiveMissing
-from workers.files import audio_files
+from workers.files import audio_files, storable_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOpti
                 INSERT INTO archives (url) VALUES (:url)
                 ON CONFLICT (url) DO UPDATE SET url = excluded.url RETURNING id
             """),
-            {"url": str(root)},
+            {"url": storable_path(str(root))},
         ).scalar_one()
-        fields = {"alignment": options.alignment(), **({"only": only} if only else {})}
+        fields = {"alignment": options.alignment(), **({"only": storable_path(only)} if only else {})}
         job_id = int(
             conn.execute(
                 text("""

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml.audio.decode import EXTENSIONS, AudioInfo, probe
-from ml.audio.errors import AudioMissing
+from ml.audio.errors import AudioMissing, AudioUnreadable
 from ml.errors import RecordingError
 from ml.transcripts import find_transcript
 from workers.errors import RecordingChanged
@@ -24,7 +25,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A path as it is now. Either `recording_id` is known, or `sha256` is new, or `error` says why there is neither."""
+    """A path of the database as it is now.
+
+    Either `recording_id` is known, or `sha256` is new, or `error` says why there is neither.
+    """
 
     path: str
     size_bytes: int
@@ -36,6 +40,27 @@ class Found:
     transcript_sha256: str = ""
     #: Of the content (it cannot be read by anybody) when `sha256` is set, else of this path.
     error: RecordingError | None = None
+
+
+#: Where bytes of a file name that are not UTF-8 go, since Postgres takes nothing else: 0x80–0xFF to U+F780–U+F7FF of
+#: the private use area. Python has them at U+DC80–U+DCFF.
+_KEPT = {0xDC00 + byte: 0xF700 + byte for byte in range(0x80, 0x100)}
+_GIVEN = {kept: given for given, kept in _KEPT.items()}
+
+
+def storable_path(path: str) -> str:
+    """A path as the database keeps it."""
+    return path.translate(_KEPT)
+
+
+def usable_path(path: str) -> str:
+    """A path of the database as the file system knows it."""
+    return path.translate(_GIVEN)
+
+
+def located(url: str, path: str) -> Path:
+    """Where a file of an archive is, from the database's columns."""
+    return Path(usable_path(url)) / usable_path(path)
 
 
 def audio_files(root: Path, *, after: str | None = None) -> Iterator[str]:
@@ -60,16 +85,21 @@ def _place(path: str) -> list[tuple[bool, str]]:
 
 
 def look(root: Path, path: str, known: Known | None) -> Found:
-    """Look at one file; an unchanged path, size and modification time skips hashing and probing."""
-    audio = root / path
+    """Look at one file; an unchanged path, size and modification time skips hashing and probing.
+
+    `path` is as the file system knows it, paths of the result are as the database keeps them.
+    """
+    audio, path = root / path, storable_path(path)
     transcript_path, transcript_sha256 = None, ""
     try:
         status = audio.stat()
+        # Opening a pipe or a device could wait for ever.
+        if not stat.S_ISREG(status.st_mode):
+            return Found(path, 0, 0, error=AudioUnreadable("it is not a regular file"))
         transcript = find_transcript(audio)
         if transcript is not None:
-            transcript_path = transcript.relative_to(root).as_posix()
-            with transcript.open("rb") as file:
-                transcript_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            transcript_path = storable_path(transcript.relative_to(root).as_posix())
+            transcript_sha256 = _hash_of(transcript)
         seen = Found(
             path,
             status.st_size,
@@ -91,6 +121,15 @@ def look(root: Path, path: str, known: Known | None) -> Found:
         return _with(seen, error=exc)
     except RecordingError as exc:
         return _with(seen, sha256=sha256, error=exc)
+
+
+def _hash_of(transcript: Path) -> str:
+    try:
+        with transcript.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        # The recording is sound all the same; aligning it says what is wrong with its transcript.
+        return "unreadable"
 
 
 def check_unchanged(audio: Path, size_bytes: int, mtime_ns: int, sha256: str) -> None:

@@ -73,7 +73,8 @@ def break_lost(conn: Connection, *, max_tries: int, stage_id: int | None = None)
     rows = conn.execute(
         text("""
             SELECT s.id, s.owner, s.lease_until < now() AS expired,
-                   coalesce(extract(epoch FROM now() - s.started_at), 0) AS ran_s, coalesce(g.seconds, b.seconds) AS audio_s
+                   coalesce(extract(epoch FROM now() - s.started_at), 0) AS ran_s,
+                   coalesce(g.seconds, b.seconds) AS audio_s
               FROM stages s LEFT JOIN groups g ON g.id = s.group_id LEFT JOIN batches b ON b.id = s.batch_id
              WHERE s.state = 'running' AND (CAST(:id AS bigint) IS NULL OR s.id = :id)
                FOR UPDATE OF s SKIP LOCKED

@@ -126,7 +126,7 @@ def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | No
             """),
             {
                 "archive": archive_id,
-                "path": file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+                "path": file.path,
                 "size": file.size_bytes,
                 "mtime": file.mtime_ns,
                 "recording": recording_id,

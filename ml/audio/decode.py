@@ -1,5 +1,7 @@
 """Decoding with PyAV (FFmpeg): any container and codec to float32 at 16 kHz, resampled once."""
 
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.audio.errors import AudioEmpty, AudioMissing, AudioSilent, AudioTooShort, AudioUnreadable
+from ml.audio.errors import AudioEmpty, AudioMissing, AudioSilent, AudioTooLong, AudioTooShort, AudioUnreadable
 
 SAMPLE_RATE = 16_000
 MIN_DURATION_S = 0.1
@@ -19,6 +21,13 @@ MIN_DURATION_S = 0.1
 SILENT_PEAK = 1e-3
 #: Undecodable packets tolerated in a recording that otherwise decodes: transmission errors, a cut end.
 TOLERATED_ERRORS = 20
+#: Nobody talks for longer, and more does not fit into a worker's memory.
+MAX_DURATION_S = 12 * 3600
+#: What headers may claim; beyond it, they are damaged or made to hurt.
+MAX_CHANNELS = 32
+RATES = range(1_000, 768_001)
+#: Decoding that takes so long, and then goes slower than real time, is stuck.
+PATIENCE_S = 60.0
 #: Extensions that ingest takes for recordings.
 EXTENSIONS = frozenset(
     f".{name}"
@@ -42,7 +51,11 @@ class AudioInfo:
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     try:
-        if path.stat().st_size == 0:
+        status = path.stat()
+        # Opening a pipe or a device could wait for ever.
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioUnreadable("it is not a regular file")
+        if status.st_size == 0:
             raise AudioEmpty("the file has no content (0 bytes)")
         container = av.open(str(path), metadata_errors="replace")
     except (FileNotFoundError, PermissionError) as exc:
@@ -52,6 +65,13 @@ def _open(path: Path) -> Iterator[Any]:
     with container:
         if not container.streams.audio:
             raise AudioUnreadable("the file holds no audio track")
+        context = container.streams.audio[0].codec_context
+        if context is None:
+            raise AudioUnreadable("there is no decoder for its audio track")
+        if not context.sample_rate or not context.channels:
+            raise AudioUnreadable("the audio track states neither rate nor channels")
+        if context.sample_rate not in RATES or context.channels > MAX_CHANNELS:
+            raise AudioUnreadable(f"the header claims {context.channels} channels at {context.sample_rate} Hz")
         yield container
 
 
@@ -65,39 +85,72 @@ def probe(path: Path) -> AudioInfo:
             duration = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             duration = container.duration / av.time_base
-        if not context.sample_rate or not context.channels:
-            raise AudioUnreadable("the audio track states neither rate nor channels")
+        if duration is not None and not 0 <= duration < 100 * MAX_DURATION_S:
+            duration = None
         return AudioInfo(duration, context.sample_rate, context.channels, context.name)
+
+
+class _Growing:
+    """Samples [channels, n] that come in blocks, without holding them twice."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected, self._length = max(expected, SAMPLE_RATE), 0
+        self._buffer: NDArray[np.float32] | None = None
+        self.bad, self.peak = 0, 0.0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Append a block; what is no number becomes zero and is counted."""
+        bad = ~np.isfinite(block)
+        if bad.any():
+            self.bad += int(bad.sum())
+            block = np.where(bad, np.float32(0), block)
+        if block.size:
+            self.peak = max(self.peak, float(np.abs(block).max()))
+        end = self._length + block.shape[1]
+        if self._buffer is None:
+            self._buffer = np.empty((len(block), max(self._expected, end)), np.float32)
+        elif end > self._buffer.shape[1]:
+            grown = np.empty((len(block), max(end, 3 * self._buffer.shape[1] // 2)), np.float32)
+            grown[:, : self._length] = self._buffer[:, : self._length]
+            self._buffer = grown
+        self._buffer[:, self._length : end] = block
+        self._length = end
+
+    def samples(self) -> NDArray[np.float32] | None:
+        """Everything so far, None when there was no block."""
+        return None if self._buffer is None else self._buffer[:, : self._length]
 
 
 def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
     """Samples [channels, n] of the first audio track between two times, 16 kHz, in [-1, 1].
 
-    A few damaged packets are skipped. Raises `AudioMissing`, `AudioUnreadable`, `AudioEmpty`, `AudioTooShort`, and
-    `AudioSilent` when no channel of the whole recording holds a signal.
+    A few damaged packets are skipped. Raises `AudioMissing`, `AudioUnreadable`, `AudioEmpty`, `AudioTooShort`,
+    `AudioTooLong`, and `AudioSilent` when no channel of the whole recording holds a signal.
     """
-    blocks: list[NDArray[np.float32]] = []
     first, last = round(start_s * SAMPLE_RATE), None if end_s is None else round(end_s * SAMPLE_RATE)
-    passed = 0
+    began, passed = time.monotonic(), 0
     with _open(path) as container:
+        stated_s = (container.duration or 0) / av.time_base if end_s is None else end_s - start_s
+        kept = _Growing(round(min(max(stated_s, 0.0) + 1.0, MAX_DURATION_S) * SAMPLE_RATE))
         for block in _blocks(container, last):
+            if passed + block.shape[1] > MAX_DURATION_S * SAMPLE_RATE:
+                raise AudioTooLong(f"the recording is longer than {MAX_DURATION_S // 3600} hours")
             # Blocks before the start are dropped as they come, so that a late part of a long recording stays small.
             if passed + block.shape[1] > first:
-                blocks.append(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
+                kept.add(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
             passed += block.shape[1]
+            if time.monotonic() - began > PATIENCE_S + passed / SAMPLE_RATE:
+                raise AudioUnreadable("decoding it is slower than real time")
     if not passed:
         raise AudioEmpty("the file holds no samples")
     if passed < MIN_DURATION_S * SAMPLE_RATE:
         raise AudioTooShort(f"the recording lasts {passed / SAMPLE_RATE:.3f} s")
-    if not blocks:
+    samples = kept.samples()
+    if samples is None:
         raise AudioEmpty("the recording ends before the part that was asked for")
-    samples = np.concatenate(blocks, axis=1)
-    bad = ~np.isfinite(samples)
-    if bad.any():
-        if bad.mean() > 0.01:
-            raise AudioUnreadable(f"{bad.mean():.0%} of the samples are not numbers")
-        samples[bad] = 0.0
-    if first == 0 and last is None and float(np.abs(samples).max()) < SILENT_PEAK:
+    if kept.bad > 0.01 * samples.size:
+        raise AudioUnreadable(f"{kept.bad / samples.size:.0%} of the samples are not numbers")
+    if first == 0 and last is None and kept.peak < SILENT_PEAK:
         raise AudioSilent("the recording is silent in every channel")
     return samples
 
@@ -106,7 +159,8 @@ def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]
     stream = container.streams.audio[0]
     channels = stream.codec_context.channels
     layout = stream.codec_context.layout.name
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+    # Interleaved: PyAV reads the planes of frames with eight or more channels from the wrong place and crashes.
+    resampler = av.AudioResampler(format="flt", layout=layout, rate=SAMPLE_RATE)
     done, errors = 0, 0
     packets = container.demux(stream)
     while wanted is None or done < wanted:
@@ -124,7 +178,7 @@ def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]
             break
         for frame in frames:
             for out in resampler.resample(frame):
-                block = out.to_ndarray().reshape(channels, -1)
+                block = out.to_ndarray().reshape(-1, channels).T
                 done += block.shape[1]
                 yield block
     if not done and errors:
@@ -132,7 +186,7 @@ def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]
     if done:
         # The filter still holds the last milliseconds.
         for out in resampler.resample(None):
-            yield out.to_ndarray().reshape(channels, -1)
+            yield out.to_ndarray().reshape(-1, channels).T
 
 
 def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]) -> tuple[int, ...]:

@@ -31,6 +31,13 @@ class AudioTooShort(RecordingError):
     hint = "Recordings need at least 0.1 s of sound."
 
 
+class AudioTooLong(RecordingError):
+    """There is more than half a day."""
+
+    code = "audio_too_long"
+    hint = "Cut it into parts of at most 12 hours and enqueue the archive again."
+
+
 class AudioSilent(RecordingError):
     """There is no signal, or no speech in it."""
 

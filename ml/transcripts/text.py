@@ -9,7 +9,8 @@ from pathlib import Path
 from ml.transcripts.errors import TranscriptUnreadable
 
 MAX_BYTES = 20_000_000
-_TIME = r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)"
+#: Bounded, so that a wall of digits is text and not a number that overflows.
+_TIME = r"(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:[.,]\d{1,9})?)"
 _LINE = re.compile(rf"^\s*{_TIME}\s+{_TIME}(?:\s+\[([^\]]+)\])?(?:\s+(.*))?$")
 _SPEAKER = re.compile(r"^\s*\[([^\]]{1,80})\]\s*(.*)$")
 

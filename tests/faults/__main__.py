@@ -29,6 +29,7 @@ from tests.faults.running import Result, at_random, reference, under
 SHORT, LONG = 224, 800
 #: Healthy ones around those that are not.
 NEIGHBOURS = 40
+TWICE = "two beats, sweepers and align workers, one killed"
 FULL_DISK = "artifact disk full, then free again"
 POISONED = "recordings that crash, eat memory, never end"
 
@@ -55,7 +56,7 @@ def main() -> int:
             for number, fault in enumerate(FAULTS):
                 if only in fault.name:
                     run(under(rig, short, expected, [fault] * fault.times, random.Random(f"{seed} {number}")))
-            if only in "two beats, sweepers and align workers, one killed":
+            if only in TWICE:
                 run(_doubled_services(rig, short, expected, seed))
             if only in FULL_DISK:
                 run(_full_disk(rig, short, expected, seed))
@@ -94,11 +95,10 @@ def _rig(folder: Path, *, planted: bool = False) -> Iterator[Rig]:
 
 def _doubled_services(rig: Rig, archive: Path, expected: Values, seed: int) -> Result:
     """A second beat, sweeper and align worker beside the first, and something for them to find."""
-    name = "two beats, sweepers and align workers, one killed"
     for service in ("beat", "maintenance", "align"):
         rig.start_another(service)
     rig.until(lambda: rig.workers.log("maintenance-2").count("ready."), 30, "the second sweeper is ready")
-    return under(rig, archive, expected, [BY_NAME["kill -9 of a child in extract"]], random.Random(seed), name=name)
+    return under(rig, archive, expected, [BY_NAME["kill -9 of a child in extract"]], random.Random(seed), name=TWICE)
 
 
 def _full_disk(rig: Rig, archive: Path, expected: Values, seed: int) -> Result:

@@ -164,7 +164,7 @@ class Rig:
         log = (self.workers.home / "logs" / f"{name}-2.log").open("ab")
         self.extra.append(
             subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "workers.app", *arguments],
+                [sys.executable, "-m", "celery", "-A", "workers.app", *arguments, "-l", "INFO"],
                 env=self.workers.environment() | {"REMAP_SIGTERM": "SIGQUIT"},
                 cwd=ROOT,
                 stdout=log,

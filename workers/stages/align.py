@@ -19,7 +19,7 @@ from workers.app import app
 from workers.claims import Claim
 from workers.deadline import deadline
 from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
-from workers.files import check_unchanged
+from workers.files import check_unchanged, located
 from workers.stages.runner import Outcome, run
 from workers.units import Aligned, add_batches
 
@@ -84,8 +84,8 @@ def _members(group_id: int) -> list[Member]:
             row.sha256,
             row.seconds,
             row.options,
-            Path(row.url) / row.path,
-            Path(row.url) / row.transcript_path if row.transcript_path else None,
+            located(row.url, row.path),
+            located(row.url, row.transcript_path) if row.transcript_path else None,
             row.size_bytes,
             row.mtime_ns,
         )

@@ -15,6 +15,7 @@ from workers import artifacts, context
 from workers.claims import Claim
 from workers.errors import ArtifactBroken
 from workers.failures import sentence
+from workers.files import located
 
 if TYPE_CHECKING:
     from ml.inference.engine import Engine as Inference
@@ -68,7 +69,7 @@ def items(claim: Claim) -> list[Item]:
             row.end_s,
             row.text,
             row.language,
-            Path(row.url) / row.path,
+            located(row.url, row.path),
             row.size_bytes,
             row.mtime_ns,
             row.sha256,

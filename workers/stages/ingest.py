@@ -13,7 +13,7 @@ from workers import claims, context, dispatch
 from workers.app import app
 from workers.claims import Claim
 from workers.errors import ArchiveEmpty, ArchiveMissing, TurnOver
-from workers.files import Found, Known, audio_files, look
+from workers.files import Found, Known, audio_files, look, storable_path, usable_path
 from workers.links import link_recordings, options_hash
 from workers.patience import transaction
 from workers.stages.runner import Outcome, run
@@ -51,7 +51,7 @@ class _Ingest:
                 text("UPDATE jobs SET state = 'running' WHERE id = :job AND state = 'queued'"),
                 {"job": claim.job_id},
             )
-        self.root = Path(self.job.url)
+        self.root = Path(usable_path(self.job.url))
         self.options: dict[str, Any] = self.job.options["alignment"]
         self.options_hash = options_hash(self.options)
         self.waiting: list[tuple[int, float]] = []
@@ -77,10 +77,11 @@ class _Ingest:
 
     def _paths(self) -> Iterator[str]:
         if only := self.job.options.get("only"):
-            return iter([only])
+            return iter([usable_path(only)])
         if not self.root.is_dir():
             raise ArchiveMissing(f"{self.root} is not a folder that this worker can read")
-        return audio_files(self.root, after=self.job.walked_to)
+        walked_to = self.job.walked_to
+        return audio_files(self.root, after=None if walked_to is None else usable_path(walked_to))
 
     def _others_wait(self) -> bool:
         with self.engine.connect() as conn:
@@ -99,11 +100,11 @@ class _Ingest:
                         SELECT path, size_bytes, mtime_ns, recording_id FROM archive_files
                          WHERE archive_id = :archive AND path = ANY(:paths) AND error_code IS NULL
                     """),
-                    {"archive": self.job.archive_id, "paths": list(paths)},
+                    {"archive": self.job.archive_id, "paths": [storable_path(path) for path in paths]},
                 )
             }
         # Hashing and probing happen outside of any transaction.
-        found = [look(self.root, path, known.get(path)) for path in paths]
+        found = [look(self.root, path, known.get(storable_path(path))) for path in paths]
         # Taken over after the commit only: one that is rolled back and repeated makes other rows.
         self.waiting, self.groups = transaction(
             self.engine, lambda conn: self._commit(conn, found), patience_s=self.settings.patience_s
