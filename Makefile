@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint types contracts check up down bench clean
+.PHONY: help setup demo test lint types contracts check up down bench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ down: setup ## stop them
 
 bench: setup ## COPY-and-upsert against row-by-row writing of scores
 	@$(BIN)/python -m ops.bench.score_writer
+
+faults: setup ## break everything, then count: SEED=number FAULTS=100 CORPORA=folder ONLY=part of a name
+	@SEED="$(SEED)" FAULTS="$(FAULTS)" CORPORA="$(CORPORA)" ONLY="$(ONLY)" $(BIN)/python -m tests.faults
 
 clean: ## remove the virtual environment and caches (data in TENOR_HOME stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from redis import Redis
 
 from ops.local import processes
@@ -108,3 +109,26 @@ def test_a_cancelled_job_stops_and_the_archive_can_be_enqueued_again(other: Hous
 
     assert again["done"] == again["files"] - 1
     assert again["failed"] == 1
+
+
+def test_a_paused_job_rests_while_another_is_done_and_then_goes_on(other: House, archive: Path, tmp_path: Path) -> None:
+    held = other.json("enqueue", str(archive))["job_id"]
+    other.wait(lambda: other.rows("SELECT 1 FROM batches WHERE job_id = :j", j=held), "the first batch is cut")
+
+    assert other.json("pause", str(held)) == {"job_id": held, "paused": True}
+    assert other.json("status", str(held))["state"] == "paused"
+
+    # Another archive passes it by
+    folder = tmp_path / "one call"
+    folder.mkdir()
+    samples, rate = soundfile.read(archive / "appointment.ogg")
+    soundfile.write(folder / "another.flac", samples * 0.9, rate)
+    assert other.json("analyze", str(folder))["done"] == 1
+    open_files = "SELECT count(*) FROM job_recordings WHERE job_id = :j AND state IN ('aligning', 'scoring')"
+    assert other.one(open_files, j=held) > 0
+    assert other.one("SELECT count(*) FROM stages WHERE state = 'running' AND job_id = :j", j=held) == 0
+
+    # and it goes on when it is told to.
+    other.json("resume", str(held))
+    assert other.ended(held) == "done"
+    assert other.run("pause", str(held), code=1).stderr.count("is done")

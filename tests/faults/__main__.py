@@ -26,9 +26,10 @@ from tests.faults.rig import LEASE_S, Rig
 from tests.faults.running import Result, at_random, reference, under
 
 #: Recordings of the generated archives: for one fault each, and for the long random run.
-SHORT, LONG = 224, 800
+SHORT, LONG = 224, 2400
 #: Healthy ones around those that are not.
 NEIGHBOURS = 40
+RANDOM = "all at random, one after the other"
 TWICE = "two beats, sweepers and align workers, one killed"
 FULL_DISK = "artifact disk full, then free again"
 POISONED = "recordings that crash, eat memory, never end"
@@ -60,12 +61,16 @@ def main() -> int:
                 run(_doubled_services(rig, short, expected, seed))
             if only in FULL_DISK:
                 run(_full_disk(rig, short, expected, seed))
-            if only in "all at random":
+            if only in RANDOM:
                 long = short if corpora else _made(base / "long", LONG)
                 expected_long = expected if corpora else reference(rig, long)
                 dice = random.Random(seed)
-                chosen = at_random(FAULTS, count, dice)
-                run(under(rig, long, expected_long, chosen, dice, pause_s=0.8, name="all at random"))
+                left = at_random(FAULTS, count, dice)
+                while left:
+                    result = under(rig, long, expected_long, left, dice, pause_s=0.6, name=RANDOM)
+                    run(result)
+                    # An archive that is done before the faults are is analysed once more.
+                    left = left[max(1, result.times) :]
         if only in POISONED:
             source = _made(base / "source", SHORT) if corpora else short
             healthy, sick = base / "healthy", base / "sick"

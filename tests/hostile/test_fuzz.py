@@ -24,8 +24,8 @@ FEW = settings(MANY, max_examples=120)
 
 #: Pieces that transcripts are made of, so that the search does not have to invent the format.
 PIECES = st.sampled_from(
-    ["0.5", "1", "1:02:03.5", "99:99", "-1", "nan", "inf", "1e9", " ", "\t", "\n", "[Ann]", "[", "]", "[]", "word", "'s",
-     "\u2028", "\ufeff", "\x00", "é", "두", "9" * 400, "0,5", "\r\n", "#"]
+    ["0.5", "1", "1:02:03.5", "99:99", "-1", "nan", "inf", "1e9", " ", "\t", "\n", "[Ann]", "[", "]", "[]", "word",
+     "'s", "\u2028", "\ufeff", "\x00", "é", "두", "9" * 400, "0,5", "\r\n", "#"]
 )  # fmt: skip
 SCRIPTS = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=40).map(lambda parts: "".join(parts).encode()))
 

@@ -45,5 +45,8 @@ def test_services_wait_for_what_they_need_and_stop_in_peace() -> None:
             assert needed in SERVICES
             if condition["condition"] == "service_healthy":
                 assert "healthcheck" in SERVICES[needed], f"{name} waits for the health of {needed}"
-    for name in ("ingest", "align", "gpu"):
-        assert SERVICES[name]["stop_grace_period"] == "2m"
+    for name in ("ingest", "align", "gpu", "maintenance"):
+        # TERM must let stages end, and Docker must wait for longer than that.
+        environment = SERVICES[name]["environment"]
+        assert environment["REMAP_SIGTERM"] == "SIGQUIT"
+        assert SERVICES[name]["stop_grace_period"] == "2m" and float(environment["TENOR_GRACE_S"]) < 110

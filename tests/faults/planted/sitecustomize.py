@@ -26,7 +26,7 @@ def _misbehave(name: str, whole: bool) -> None:
     elif kind == "hungry":
         eaten = []
         while True:
-            eaten.append(bytearray(b"x" * 50_000_000))
+            eaten.append(bytearray(100_000_000))
     elif kind == "endless":
         while True:
             time.sleep(0.05)
