@@ -59,7 +59,7 @@ def under(
     Faults that find nothing to break (the job has ended) are not counted.
     """
     started = time.monotonic()
-    result = Result(name or faults[0].name, 0, Verdict(), 0.0)
+    result = Result(name or (faults[0].name if faults else "none"), 0, Verdict(), 0.0)
 
     def inject(fault: Fault) -> None:
         if fault.inject(rig, random):
