@@ -29,7 +29,7 @@ from tests.faults.running import Result, at_random, reference, under
 SHORT, LONG = 224, 2400
 #: Healthy ones around those that are not.
 NEIGHBOURS = 40
-RANDOM = "all at random, one after the other"
+RANDOM = "all at random, one upon the other"
 TWICE = "two beats, sweepers and align workers, one killed"
 FULL_DISK = "artifact disk full, then free again"
 POISONED = "recordings that crash, eat memory, never end"
@@ -67,7 +67,7 @@ def main() -> int:
                 dice = random.Random(seed)
                 left = at_random(FAULTS, count, dice)
                 while left:
-                    result = under(rig, long, expected_long, left, dice, pause_s=0.6, name=RANDOM)
+                    result = under(rig, long, expected_long, left, dice, pause_s=0.5, name=RANDOM, overlapping=True)
                     run(result)
                     # An archive that is done before the faults are is analysed once more.
                     left = left[max(1, result.times) :]

@@ -13,14 +13,15 @@ from ml.audio.decode import SAMPLE_RATE, decode
 from tests.acceptance.house import SAMPLES
 
 _TURN = re.compile(r"([\d.]+) ([\d.]+) \[(.+?)\] (.+)")
-#: Seconds of the shortened turns that every further round over the calls adds.
-_SHORT_S = 1.6
+#: Turns up to so long stay whole and keep their words; everything else is cut short, since what a fault meets is many
+#: recordings, not long ones.
+_WHOLE_S, _SHORT_S = 3.2, 1.1
 
 
 def make_archive(folder: Path, *, recordings: int = 224) -> list[str]:
-    """Write so many recordings of 1 to 6 seconds, the first 50 or so with a transcript; returns their names.
+    """Write so many recordings of 1 to 3 seconds, some with a transcript; returns their names.
 
-    Each is another sound: further rounds over the calls are cut short and played at other speeds.
+    Each is another sound: further rounds over the calls are played at other speeds.
     """
     folder.mkdir(parents=True)
     names = []
@@ -49,9 +50,10 @@ def _pieces() -> Iterator[tuple[str, int, str, NDArray[np.float32], str | None]]
             parties = list(dict.fromkeys(speaker for _, _, speaker, _ in turns))
             for number, (start_s, end_s, speaker, words) in enumerate(turns):
                 own = audio[parties.index(speaker), round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-                if turn:
+                whole = not turn and end_s - start_s <= _WHOLE_S
+                if not whole:
                     own = _at_speed(own, speed)[: round(_SHORT_S * SAMPLE_RATE)]
-                line = None if turn else f"0.00 {len(own) / SAMPLE_RATE:.2f} [{speaker}] {words}"
+                line = f"0.00 {len(own) / SAMPLE_RATE:.2f} [{speaker}] {words}" if whole else None
                 yield call, number, f"{turn:02d}", own, line
 
 

@@ -34,7 +34,7 @@ class Fault:
     early: bool = False
 
 
-def _owner(rig: Rig, stage: str, seconds: float = 8.0) -> int | None:
+def _owner(rig: Rig, stage: str, seconds: float = 5.0) -> int | None:
     """The process that runs a stage of this kind at this moment."""
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psycopg2.Error), rig.connected() as cursor:
@@ -121,22 +121,22 @@ def cut_redis(rig: Rig, _: Random) -> bool:
 
 
 def away_postgres(rig: Rig, random: Random) -> bool:
-    rig.postgres.refuse(random.uniform(1, 4))
+    rig.postgres.refuse(random.uniform(0.5, 3))
     return True
 
 
 def away_redis(rig: Rig, random: Random) -> bool:
-    rig.redis.refuse(random.uniform(1, 4))
+    rig.redis.refuse(random.uniform(0.5, 3))
     return True
 
 
 def slow_postgres(rig: Rig, random: Random) -> bool:
-    rig.postgres.hold(random.uniform(0.5, 3))
+    rig.postgres.hold(random.uniform(0.3, 2))
     return True
 
 
 def slow_redis(rig: Rig, random: Random) -> bool:
-    rig.redis.hold(random.uniform(0.5, 3))
+    rig.redis.hold(random.uniform(0.3, 2))
     return True
 
 
@@ -186,7 +186,7 @@ def store_away(rig: Rig, random: Random) -> bool:
         return False
     place.rename(aside)
     place.write_bytes(b"")
-    time.sleep(random.uniform(1, 4))
+    time.sleep(random.uniform(0.5, 3))
     place.unlink()
     aside.rename(place)
     return True

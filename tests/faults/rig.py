@@ -26,9 +26,9 @@ from workers.settings import Settings
 
 #: Small units and short intervals: many stages run at any time, and what is lost is soon found.
 SETTINGS = {
-    "TENOR_BATCH_S": "30",
+    "TENOR_BATCH_S": "16",
     "TENOR_OPEN_BATCHES": "4",
-    "TENOR_GROUP_S": "25",
+    "TENOR_GROUP_S": "12",
     "TENOR_OPEN_GROUPS": "4",
     "TENOR_SWEEP_S": "2",
     "TENOR_LEASE_S": "8",
@@ -40,6 +40,8 @@ SETTINGS = {
     "TENOR_MEMORY_MB": "2500",
 }
 LEASE_S = float(SETTINGS["TENOR_LEASE_S"])
+#: A recording that cannot be interrupted costs the longest stage each time it is tried.
+PLANTED_SETTINGS = {"TENOR_STAGE_LIMIT_S": "20", "TENOR_MAX_TRIES": "2", "TENOR_GROUP_FILES": "4"}
 PLANTED = Path(__file__).parent / "planted"
 
 
@@ -62,8 +64,7 @@ class Rig:
             "TENOR_OWNER_URL": self.services.owner_url,
             "TENOR_ARTIFACTS_URL": f"file://{self.store}/artifacts",
         }
-        # A recording that cannot be interrupted costs the longest stage each time.
-        path = {"PYTHONPATH": str(PLANTED), "TENOR_STAGE_LIMIT_S": "10"} if planted else {}
+        path = {"PYTHONPATH": str(PLANTED), **PLANTED_SETTINGS} if planted else {}
         self.workers = House(folder / "workers", {**SETTINGS, **through, **path})
         self.extra: list[subprocess.Popen[bytes]] = []
         self.workers.run("up")

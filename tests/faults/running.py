@@ -53,10 +53,12 @@ def under(
     pause_s: float = 1.5,
     failures: Mapping[str, Collection[str]] | None = None,
     name: str | None = None,
+    overlapping: bool = False,
 ) -> Result:
     """Analyse the archive while the faults are injected one after the other, then judge; the rig is empty afterwards.
 
-    Faults that find nothing to break (the job has ended) are not counted.
+    Faults that find nothing to break (the job has ended) are not counted. `overlapping` does not wait for the recovery
+    from one before the next.
     """
     started = time.monotonic()
     result = Result(name or (faults[0].name if faults else "none"), 0, Verdict(), 0.0)
@@ -65,7 +67,8 @@ def under(
         if fault.inject(rig, random):
             result.times += 1
             result.counts[fault.name] += 1
-            result.recoveries_s.append(_recovery(rig))
+            if not overlapping:
+                result.recoveries_s.append(_recovery(rig))
 
     with ThreadPoolExecutor(1) as aside:
         enqueued = aside.submit(rig.enqueue, archive)

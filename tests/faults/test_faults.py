@@ -62,7 +62,7 @@ def test_a_run_under_a_fault_ends_with_the_values_of_one_without(
 def test_a_dozen_faults_at_random_lose_and_double_nothing(rig: Rig, archive: Path, expected: Values) -> None:
     random = Random(SEED)
 
-    result = under(rig, archive, expected, at_random(FAULTS, 12, random), random, pause_s=0.6)
+    result = under(rig, archive, expected, at_random(FAULTS, 12, random), random, pause_s=0.5, overlapping=True)
 
     assert result.times >= 8, result.counts
     assert result.verdict, (result.verdict, result.counts)
