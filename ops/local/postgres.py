@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ops.local.errors import ServiceFailed
 from ops.local.home import last_lines
@@ -198,10 +198,10 @@ class Postgres:
         except (OSError, IndexError, ValueError):
             return None
 
-    def stop(self) -> None:
-        """Stop, closing connections; waits until it is down."""
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop, closing connections; waits until it is down. "immediate" is a crash: the next start recovers."""
         if self.running():
-            self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "-t", "60", "stop", check=False)
+            self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", "60", "stop", check=False)
             deadline = time.monotonic() + 10
             while self.running() and time.monotonic() < deadline:
                 time.sleep(0.2)

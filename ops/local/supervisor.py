@@ -24,19 +24,22 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Pauses:
-    """How long to wait before something is started again."""
+    """How long to wait before something is started again: ever longer while it keeps ending soon."""
 
     def __init__(self) -> None:
         self._pause: dict[str, float] = defaultdict(float)
         self._started: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
 
     def may_start(self, name: str, now: float) -> bool:
-        """True when it is time; counts as a start then."""
-        started = self._started.get(name)
-        if started is not None and now - started >= SETTLED_S:
-            self._pause[name] = 0.0
-        if started is not None and now - started < self._pause[name]:
+        """Ask, at every look, about something that does not run; True counts as its start."""
+        if name not in self._ended:
+            self._ended[name] = now
+            if now - self._started.get(name, float("-inf")) >= SETTLED_S:
+                self._pause[name] = 0.0
+        if now - self._ended[name] < self._pause[name]:
             return False
+        del self._ended[name]
         self._started[name] = now
         self._pause[name] = min(LONGEST_PAUSE_S, max(1.0, 2 * self._pause[name]))
         return True

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from redis import Redis
 
-from ops.local import processes
+from ops.local import processes, servers
 from tests.acceptance.house import House
 from tests.acceptance.test_main_job import assert_one_root
 
@@ -132,3 +132,29 @@ def test_a_paused_job_rests_while_another_is_done_and_then_goes_on(other: House,
     other.json("resume", str(held))
     assert other.ended(held) == "done"
     assert other.run("pause", str(held), code=1).stderr.count("is done")
+
+
+def test_what_ends_by_itself_is_started_again(other: House, archive: Path, tmp_path: Path) -> None:
+    # Given everything of a home killed, except who keeps it running
+    run = other.home / "run"
+    names = ("redis", "ingest", "align", "gpu", "maintenance", "beat", "flower")
+    before = {name: processes.running(run, name) for name in names}
+    postmaster = int((servers.postgres_of(other.home).data / "postmaster.pid").read_text().split()[0])
+    for pid in (postmaster, *before.values()):
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    # Then all of it is there again, on the same ports
+    def revived() -> bool:
+        after = {name: processes.running(run, name) for name in names}
+        return all(after.values()) and not set(after.values()) & set(before.values())
+
+    other.wait(revived, "everything runs again", 60)
+    folder = tmp_path / "one call"
+    folder.mkdir()
+    shutil.copy(archive / "appointment.ogg", folder)
+    assert other.json("analyze", str(folder))["done"] == 1
+
+    # and what is put down stays down.
+    other.run("down")
+    assert not any(processes.running(run, name) for name in (*names, "supervisor"))

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -76,21 +76,19 @@ def pause_worker(rig: Rig, random: Random) -> bool:
     return stopped
 
 
-def kill_redis(rig: Rig, random: Random) -> bool:
-    killed = _kill(rig.pid("redis"))
-    time.sleep(random.uniform(0.2, 2))
-    rig.start_redis()
-    return killed
+def kill_redis(*, file_lost: bool) -> Inject:
+    """It comes back as it was, or empty."""
 
+    def inject(rig: Rig, random: Random) -> bool:
+        killed = _kill(rig.pid("redis"))
+        for file in (rig.home / "redis").rglob("*") if file_lost else ():
+            if file.suffix in {".aof", ".rdb"}:
+                file.unlink()
+        time.sleep(random.uniform(0.2, 2))
+        rig.start_redis()
+        return killed
 
-def kill_redis_and_its_file(rig: Rig, random: Random) -> bool:
-    killed = _kill(rig.pid("redis"))
-    for file in (rig.home / "redis").rglob("*"):
-        if file.suffix in {".aof", ".rdb"}:
-            file.unlink()
-    time.sleep(random.uniform(0.2, 2))
-    rig.start_redis()
-    return killed
+    return inject
 
 
 def flush_redis(rig: Rig, _: Random) -> bool:
@@ -108,7 +106,7 @@ def restart_postgres(rig: Rig, random: Random) -> bool:
             """)
             if cursor.rowcount:
                 break
-    rig.restart_postgres(random.choice(["immediate", "fast"]))
+    rig.restart_postgres("immediate" if random.random() < 0.5 else "fast")
     return True
 
 
@@ -198,7 +196,7 @@ def can_mount() -> bool:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int = 24):  # type: ignore[no-untyped-def]
+def small_disk(folder: Path, megabytes: int = 24) -> Iterator[None]:
     """The folder on a disk of its own."""
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tenor-faults", str(folder)], check=True
@@ -233,8 +231,8 @@ FAULTS = (
     Fault("kill -9 of the worker in ingest", kill_worker("ingest"), times=1, weight=0, early=True),
     Fault("TERM to a random worker", terminate_worker, times=4, weight=8),
     Fault("worker paused beyond its lease", pause_worker, times=1, weight=2),
-    Fault("kill -9 of Redis", kill_redis, weight=4),
-    Fault("kill -9 of Redis, its file lost", kill_redis_and_its_file, weight=4),
+    Fault("kill -9 of Redis", kill_redis(file_lost=False), weight=4),
+    Fault("kill -9 of Redis, its file lost", kill_redis(file_lost=True), weight=4),
     Fault("FLUSHALL", flush_redis, weight=5),
     Fault("Postgres restarted", restart_postgres, weight=5),
     Fault("connections to Postgres cut", cut_postgres, times=4, weight=6),

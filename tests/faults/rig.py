@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 import psycopg2.extras
@@ -150,9 +150,9 @@ class Rig:
     def start_redis(self) -> None:
         servers.start_redis(self.home, self.secrets)
 
-    def restart_postgres(self, mode: str) -> None:
+    def restart_postgres(self, mode: Literal["fast", "immediate"]) -> None:
         postgres = servers.postgres_of(self.home)
-        postgres._run("pg_ctl", "-D", str(postgres.data), "-m", mode, "-w", "-t", "60", "stop", check=False)
+        postgres.stop(mode)
         postgres.start(self.secrets.postgres_port)
 
     def start_another(self, name: str) -> None:
