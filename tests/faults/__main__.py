@@ -21,12 +21,12 @@ from rich.table import Table
 from tests.faults import poison
 from tests.faults.archive import make_archive
 from tests.faults.injections import BY_NAME, FAULTS, Fault, can_mount, fill_disk, small_disk
-from tests.faults.oracle import Values, Verdict
+from tests.faults.oracle import Verdict
 from tests.faults.rig import LEASE_S, Rig
-from tests.faults.running import Result, at_random, reference, under
+from tests.faults.running import Reference, Result, at_random, reference, under
 
 #: Recordings of the generated archives: for one fault each, and for the long random run.
-SHORT, LONG = 224, 2400
+SHORT, LONG = 224, 3000
 #: Healthy ones around those that are not.
 NEIGHBOURS = 40
 RANDOM = "all at random, one upon the other"
@@ -53,7 +53,7 @@ def main() -> int:
         short = Path(corpora) if corpora else _made(base / "short", SHORT)
         with _rig(base / "plain") as rig:
             expected = reference(rig, short)
-            console.print(f"without faults: {len(expected)} utterances")
+            console.print(f"without faults: {len(expected.values)} utterances, {len(expected.failed)} recordings fail")
             for number, fault in enumerate(FAULTS):
                 if only in fault.name:
                     run(under(rig, short, expected, [fault] * fault.times, random.Random(f"{seed} {number}")))
@@ -98,7 +98,7 @@ def _rig(folder: Path, *, planted: bool = False) -> Iterator[Rig]:
         rig.close()
 
 
-def _doubled_services(rig: Rig, archive: Path, expected: Values, seed: int) -> Result:
+def _doubled_services(rig: Rig, archive: Path, expected: Reference, seed: int) -> Result:
     """A second beat, sweeper and align worker beside the first, and something for them to find."""
     for service in ("beat", "maintenance", "align"):
         rig.start_another(service)
@@ -106,7 +106,7 @@ def _doubled_services(rig: Rig, archive: Path, expected: Values, seed: int) -> R
     return under(rig, archive, expected, [BY_NAME["kill -9 of a child in extract"]], random.Random(seed), name=TWICE)
 
 
-def _full_disk(rig: Rig, archive: Path, expected: Values, seed: int) -> Result:
+def _full_disk(rig: Rig, archive: Path, expected: Reference, seed: int) -> Result:
     if not can_mount():
         return Result(f"{FULL_DISK} (left out: only root can mount a small one)", 0, Verdict(), 0.0)
     with small_disk(rig.store):

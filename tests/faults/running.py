@@ -32,21 +32,39 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def reference(rig: Rig, archive: Path) -> Values:
-    """The values of a run without faults; the rig is empty afterwards."""
+@dataclass(frozen=True)
+class Reference:
+    """What a run without faults gives: every value, and the recordings that cannot be analysed, with their codes."""
+
+    values: Values
+    failed: dict[str, set[str]]
+
+
+def reference(rig: Rig, archive: Path) -> Reference:
+    """A run without faults; the rig is empty afterwards."""
     job_id = rig.enqueue(archive)
     state = rig.wait(job_id, LONGEST_S)
-    values = rig.values(job_id)
-    if state != "done" or not values:
-        raise AssertionError(f"the run without faults ended as {state} with {len(values)} utterances")
+    found = Reference(
+        rig.values(job_id),
+        {
+            row.path: {row.error_code}
+            for row in rig.rows(
+                "SELECT f.path, r.error_code FROM job_recordings r JOIN archive_files f ON f.id = r.file_id"
+                " WHERE r.job_id = %(job)s AND r.state = 'failed'",
+                job=job_id,
+            )
+        },
+    )
+    if state != "done" or not found.values:
+        raise AssertionError(f"the run without faults ended as {state} with {len(found.values)} utterances")
     rig.reset()
-    return values
+    return found
 
 
 def under(
     rig: Rig,
     archive: Path,
-    expected: Values,
+    expected: Reference,
     faults: Sequence[Fault],
     random: Random,
     *,
@@ -56,6 +74,8 @@ def under(
     overlapping: bool = False,
 ) -> Result:
     """Analyse the archive while the faults are injected one after the other, then judge; the rig is empty afterwards.
+
+    Recordings have to fail that fail without faults, and those in `failures`, with one of their codes; no others.
 
     Faults that find nothing to break (the job has ended) are not counted. `overlapping` does not wait for the recovery
     from one before the next.
@@ -86,7 +106,7 @@ def under(
     rig.stop_others()
     _idle(rig)
     with rig.connected() as cursor:
-        result.verdict = judge(cursor, job_id, expected, failures or {})
+        result.verdict = judge(cursor, job_id, expected.values, {**expected.failed, **(failures or {})})
     result.seconds = time.monotonic() - started
     rig.reset()
     return result

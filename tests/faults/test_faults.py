@@ -9,9 +9,8 @@ import pytest
 from tests.faults import poison
 from tests.faults.archive import make_archive
 from tests.faults.injections import BY_NAME, FAULTS
-from tests.faults.oracle import Values
 from tests.faults.rig import LEASE_S, Rig
-from tests.faults.running import at_random, reference, under
+from tests.faults.running import Reference, at_random, reference, under
 
 SEED = 20_190_527
 RECORDINGS = 208
@@ -32,7 +31,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module")
-def expected(rig: Rig, archive: Path) -> Values:
+def expected(rig: Rig, archive: Path) -> Reference:
     return reference(rig, archive)
 
 
@@ -47,7 +46,7 @@ def expected(rig: Rig, archive: Path) -> Values:
     ],
 )
 def test_a_run_under_a_fault_ends_with_the_values_of_one_without(
-    rig: Rig, archive: Path, expected: Values, name: str
+    rig: Rig, archive: Path, expected: Reference, name: str
 ) -> None:
     fault = BY_NAME[name]
 
@@ -59,7 +58,7 @@ def test_a_run_under_a_fault_ends_with_the_values_of_one_without(
         assert max(result.recoveries_s) < 2 * LEASE_S
 
 
-def test_a_dozen_faults_at_random_lose_and_double_nothing(rig: Rig, archive: Path, expected: Values) -> None:
+def test_a_dozen_faults_at_random_lose_and_double_nothing(rig: Rig, archive: Path, expected: Reference) -> None:
     random = Random(SEED)
 
     result = under(rig, archive, expected, at_random(FAULTS, 12, random), random, pause_s=0.5, overlapping=True)
