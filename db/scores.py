@@ -27,6 +27,7 @@ _UTTERANCE = (
     "language",
     "words",
     "phones",
+    "syllables",
     "quality",
 )
 #: How far a row of probabilities may be from adding up to one.
@@ -135,8 +136,8 @@ def _best(fused: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int32], NDArray[
 
 def write_utterances(conn: Connection, rows: Iterable[Sequence[Any]]) -> None:
     """Store utterances as (alignment_id, utterance_no, speaker_id, channel, start_s, end_s, text, language, words,
-    phones, quality); words and phones are lists of [label, start_s, end_s, ...] or None."""
-    copy_rows(conn, "utterances", _UTTERANCE, ((*row[:8], _json(row[8]), _json(row[9]), row[10]) for row in rows))
+    phones, syllables, quality); words, phones and syllables are lists of [label, start_s, end_s, ...] or None."""
+    copy_rows(conn, "utterances", _UTTERANCE, ((*row[:8], *map(_json, row[8:11]), row[11]) for row in rows))
 
 
 def _json(items: Sequence[Sequence[Any]] | None) -> str | None:

@@ -7,7 +7,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Collection
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from db.engine import make_engine
@@ -42,6 +42,7 @@ def engine() -> "Engine":
 
 def reset_after_fork() -> None:
     """Forget the parent's engine without closing its connections, and set this process's thread count."""
+    _preloaded.clear()
     engine.cache_clear()
     os.environ["OMP_NUM_THREADS"] = str(settings().torch_threads)
 
@@ -113,6 +114,16 @@ def device() -> str:
     return wanted
 
 
+#: Cleared while models are being loaded ahead of the first task.
+_preloaded = Event()
+_preloaded.set()
+
+
+def await_preload() -> None:
+    """Wait for `preload`, so that loading models does not count as work on the first recording."""
+    _preloaded.wait()
+
+
 def preload(queues: Collection[str]) -> None:
     """Load, ahead of the first task, what tasks of these queues will need; a failure waits for the task to name it."""
     try:
@@ -124,9 +135,11 @@ def preload(queues: Collection[str]) -> None:
         if "align" in queues:
             import torch
 
-            from ml.alignment.align import preload as preload_aligners
+            from ml.alignment.recording import preload as preload_aligners
 
             torch.set_num_threads(settings().torch_threads)
             preload_aligners()
     except Exception:
         logger.warning("models could not be loaded ahead of the first task", exc_info=True)
+    finally:
+        _preloaded.set()

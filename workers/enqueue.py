@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, text
 
-from ml.alignment.align import AlignOptions
+from ml.alignment.options import AlignOptions
 from ml.alignment.registry import find_aligner
 from ml.audio.decode import EXTENSIONS
 from ml.profiles import Profile
@@ -21,18 +21,19 @@ from workers.files import audio_files, storable_path
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a job may choose; the first five decide which alignments it shares with other jobs."""
+    """What a job may choose; the first six decide which alignments it shares with other jobs."""
 
     channels: Literal["auto", "split", "mix"] = "auto"
     aligner: str = "pocketsphinx"
-    language: str = "en"
+    language: str = "auto"
     max_utterance_s: float = 15.0
+    speakers: int | None = None
     keep_text: bool = True
     priority: int = 0
 
     def alignment(self) -> dict[str, Any]:
         """The identity of the alignments that the job uses."""
-        options = AlignOptions(self.channels, self.aligner, self.language, self.max_utterance_s)
+        options = AlignOptions(self.channels, self.aligner, self.language, self.max_utterance_s, self.speakers)
         return {**options.identity(), "keep_text": self.keep_text}
 
 

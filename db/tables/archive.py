@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.base import Base, BigInt, Created, Id, Json, one_of
 
+UTTERANCE_LISTS = "words: [[text, start_s, end_s, confidence], …]; phones, syllables: [[label, start_s, end_s], …]"
 ALIGNMENT_STATES = ("pending", "done", "failed")
 
 
@@ -128,7 +129,7 @@ class UtteranceRow(Base):
     __tablename__ = "utterances"
     __table_args__ = (
         CheckConstraint("end_s > start_s", name="has_duration"),
-        {"comment": "words = [[text, start_s, end_s, confidence], ...], phones = [[label, start_s, end_s], ...]"},
+        {"comment": UTTERANCE_LISTS},
     )
 
     alignment_id: Mapped[int] = mapped_column(
@@ -143,4 +144,5 @@ class UtteranceRow(Base):
     language: Mapped[str | None]
     words: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     phones: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    syllables: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     quality: Mapped[str | None] = mapped_column(comment="what is missing and why, NULL when nothing")

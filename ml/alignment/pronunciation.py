@@ -9,7 +9,6 @@ import unicodedata
 
 from num2words import num2words
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
 _NUMBER = re.compile(r"\d+")
 
 #: Longest match first; CMU phones without stress.
@@ -23,11 +22,6 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("i", "IH"), ("j", "JH"), ("k", "K"), ("l", "L"), ("m", "M"), ("n", "N"), ("o", "AA"), ("p", "P"), ("q", "K"),
     ("r", "R"), ("s", "S"), ("t", "T"), ("u", "AH"), ("v", "V"), ("w", "W"), ("x", "K S"), ("y", "Y"), ("z", "Z"),
 )  # fmt: skip
-
-
-def tokens(text: str) -> list[str]:
-    """The words of a text as written, without punctuation."""
-    return _TOKEN.findall(text)
 
 
 def spoken(token: str) -> list[str]:

@@ -1,26 +1,10 @@
-"""Aligners by name. One takes samples and words and gives word and phone times, or raises `NotAligned`."""
+"""Aligners by name."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ml.alignment import pocketsphinx
-from ml.alignment.types import Phone, Word
+from ml.alignment import sphinx
+from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
 from ml.errors import TenorError
-
-ForceAlign = Callable[[NDArray[np.float32], Sequence[str]], tuple[list[Word], list[Phone]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Aligner:
-    """A named aligner; `languages` it can align (ISO 639-1)."""
-
-    name: str
-    languages: frozenset[str]
-    force_align: ForceAlign
-    preload: Callable[[], None]
 
 
 class AlignerUnknown(TenorError):
@@ -30,14 +14,14 @@ class AlignerUnknown(TenorError):
     hint = "Use one of those named."
 
 
-def _cannot(_samples: NDArray[np.float32], _words: Sequence[str]) -> tuple[list[Word], list[Phone]]:
-    raise pocketsphinx.NotAligned("this job does not align words")
+def _cannot(pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
+    return [NotAligned("this job does not align words") for _ in pieces]
 
 
 ALIGNERS = {
     aligner.name: aligner
     for aligner in (
-        Aligner("pocketsphinx", frozenset({"en"}), pocketsphinx.force_align, pocketsphinx.preload),
+        Aligner("pocketsphinx", frozenset({"en"}), sphinx.align, sphinx.preload),
         Aligner("none", frozenset(), _cannot, lambda: None),
     )
 }

@@ -18,7 +18,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One ARPAbet phone; `label` without stress digit, "SIL" for silence."""
+    """One phone: ARPAbet without stress digit from pocketsphinx ("SIL" for silence), else as its source writes it."""
+
+    label: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Syllable:
+    """One syllable; `label` is its phones joined by "-", or its letters where there are no phones."""
 
     label: str
     start_s: float
@@ -30,7 +39,7 @@ class Utterance:
     """One stretch of one speaker's speech, `[start_s, end_s)`.
 
     `channel` is the audio channel it is heard on (None: the mix of all). `speaker` is a key of `Alignment.speakers`.
-    `words` and `phones` are None where there is no text or no aligner for it; `quality` then says why.
+    `words`, `phones` and `syllables` are None where there is no text or no aligner for it; `quality` then says why.
     """
 
     number: int
@@ -42,6 +51,7 @@ class Utterance:
     language: str | None = None
     words: tuple[Word, ...] | None = None
     phones: tuple[Phone, ...] | None = None
+    syllables: tuple[Syllable, ...] | None = None
     quality: str | None = None
 
 

@@ -3,39 +3,16 @@
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 
 from ml.transcripts.errors import TranscriptUnreadable
+from ml.transcripts.types import Transcript, Turn
 
 MAX_BYTES = 20_000_000
 #: Bounded, so that a wall of digits is text and not a number that overflows.
 _TIME = r"(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:[.,]\d{1,9})?)"
 _LINE = re.compile(rf"^\s*{_TIME}\s+{_TIME}(?:\s+\[([^\]]+)\])?(?:\s+(.*))?$")
 _SPEAKER = re.compile(r"^\s*\[([^\]]{1,80})\]\s*(.*)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A stretch of text by one speaker; times in seconds, None where the transcript has none."""
-
-    text: str
-    start_s: float | None = None
-    end_s: float | None = None
-    speaker: str | None = None
-
-    @property
-    def timed(self) -> bool:
-        """True when the transcript says when it was spoken."""
-        return self.start_s is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """Turns in order; either all timed or none."""
-
-    turns: tuple[Turn, ...]
-    sha256: str
 
 
 def find_transcript(audio: Path) -> Path | None:

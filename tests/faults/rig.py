@@ -36,12 +36,12 @@ SETTINGS = {
     "TENOR_PATIENCE_S": "20",
     "TENOR_GRACE_S": "8",
     "TENOR_DEAF_S": "6",
-    "TENOR_STAGE_LIMIT_S": "30",
+    "TENOR_STAGE_LIMIT_S": "60",
     "TENOR_MEMORY_MB": "2500",
 }
 LEASE_S = float(SETTINGS["TENOR_LEASE_S"])
 #: A recording that cannot be interrupted costs the longest stage each time it is tried.
-PLANTED_SETTINGS = {"TENOR_STAGE_LIMIT_S": "20", "TENOR_MAX_TRIES": "2", "TENOR_GROUP_FILES": "4"}
+PLANTED_SETTINGS = {"TENOR_STAGE_LIMIT_S": "30", "TENOR_MAX_TRIES": "2", "TENOR_GROUP_FILES": "4"}
 PLANTED = Path(__file__).parent / "planted"
 
 

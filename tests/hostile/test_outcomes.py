@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.alignment.align import AlignOptions, align_recording
+from ml.alignment.options import AlignOptions
+from ml.alignment.recording import align_recording
 from ml.errors import RecordingError
 from tests.hostile.conftest import Outcomes
 from tests.hostile.corpus import ENTRIES, UNSEEN

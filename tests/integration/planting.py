@@ -113,7 +113,7 @@ class Plant:
         write_utterances(
             self.conn,
             [
-                (alignment, number, speakers[name], None, start, end, words, "en", None, None, None)
+                (alignment, number, speakers[name], None, start, end, words, "en", None, None, None, None)
                 for number, (name, start, end, words) in enumerate(spoken)
             ],
         )

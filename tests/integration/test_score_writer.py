@@ -202,7 +202,9 @@ def test_text_is_stored_as_it_was_said(plant: Plant) -> None:
 
     # When
     words = [[said, 0.5, 1.25, None], ["b", 1.25, 1.5, 0.75]]
-    write_utterances(plant.conn, [(alignment, 1, speaker["id"], 0, 0.5, 1.5, said, "en", words, None, "no_phones")])
+    write_utterances(
+        plant.conn, [(alignment, 1, speaker["id"], 0, 0.5, 1.5, said, "en", words, None, None, "no_phones")]
+    )
 
     # Then
     (row,) = plant.rows("SELECT * FROM utterances WHERE utterance_no = 1")
@@ -217,6 +219,7 @@ def test_text_is_stored_as_it_was_said(plant: Plant) -> None:
         "language": "en",
         "words": words,
         "phones": None,
+        "syllables": None,
         "quality": "no_phones",
     }
 

@@ -9,9 +9,11 @@ import pytest
 import soundfile
 
 from ml.alignment import speakers
-from ml.alignment.align import AlignOptions, align_recording
-from ml.alignment.pocketsphinx import NotAligned, force_align
+from ml.alignment.aligner import NotAligned
+from ml.alignment.options import AlignOptions
+from ml.alignment.recording import align_recording
 from ml.alignment.registry import AlignerUnknown
+from ml.alignment.sphinx import force_align
 from ml.audio.decode import SAMPLE_RATE, decode
 from ml.transcripts import read_transcript
 from ops.samples import ARCHIVE
@@ -23,7 +25,7 @@ TRANSCRIPT = ARCHIVE / "bereavement.txt"
 @pytest.fixture(scope="module")
 def turn() -> tuple[np.ndarray, list[str]]:
     """One turn of a call: samples around it, and its words."""
-    from ml.alignment.pronunciation import tokens
+    from ml.alignment.tokens import tokens
 
     first = read_transcript(TRANSCRIPT).turns[0]
     assert first.start_s is not None and first.end_s is not None

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.alignment.pronunciation import phones, spoken, tokens
+from ml.alignment.pronunciation import phones, spoken
+from ml.alignment.tokens import tokens
 from ml.transcripts import TranscriptUnreadable, find_transcript, read_transcript
 
 

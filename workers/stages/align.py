@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ def _work(claim: Claim) -> Outcome:
     started = time.monotonic()
     assert claim.group_id is not None
     members = _members(claim.group_id)
+    context.await_preload()
     results = [(member, _result(member)) for member in members]
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
@@ -119,10 +120,11 @@ def _result(member: Member) -> "Alignment | RecordingError":
 
 
 def _align(member: Member) -> "Alignment":
-    from ml.alignment.align import AlignOptions, align_recording
+    from ml.alignment.options import AlignOptions
+    from ml.alignment.recording import align_recording
 
     check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
-    options = {k: member.options[k] for k in ("channels", "aligner", "language", "max_utterance_s")}
+    options = {field.name: member.options[field.name] for field in fields(AlignOptions)}
     return align_recording(member.audio, member.transcript, AlignOptions(**options))
 
 
@@ -211,6 +213,7 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
                 u.language,
                 [[w.text, w.start_s, w.end_s, w.confidence] for w in u.words] if u.words and keep_text else None,
                 [[p.label, p.start_s, p.end_s] for p in u.phones] if u.phones else None,
+                [[s.label, s.start_s, s.end_s] for s in u.syllables] if u.syllables else None,
                 u.quality,
             )
             for u in alignment.utterances
@@ -237,12 +240,9 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
 
 
 def _explain(code: str, quality: dict[str, object]) -> str:
-    sentences = {
-        "transcript_mismatch": "the transcript is not what is said; analysed by voice alone",
-        "language_not_aligned": "no aligner for this language and no times in the transcript; analysed by voice alone",
-        "transcript_too_long_without_times": "so long a transcript needs times; analysed by voice alone",
-    }
-    return str(quality.get("detail") or sentences.get(code, code))
+    from ml.alignment.quality import SENTENCES
+
+    return str(quality.get("detail") or SENTENCES.get(code, code))
 
 
 def schedule(conn: Connection, claim: Claim, aligned: Sequence[Aligned]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.alignment import pronunciation
+from ml.alignment.aligner import NotAligned, Piece, Placed
 from ml.alignment.types import Phone, Word
 
 #: Acoustic score per 10 ms frame (log, the model's own scale). Read and spontaneous speech with its own text scores
@@ -26,10 +27,6 @@ _LONG_S = 20.0
 _lock = threading.Lock()
 
 
-class NotAligned(Exception):
-    """The words cannot be found in the audio."""
-
-
 @functools.cache
 def _decoder(kind: str) -> Any:
     from pocketsphinx import Decoder
@@ -42,6 +39,19 @@ def preload() -> None:
     """Load the acoustic model now instead of at the first recording."""
     with _lock:
         _decoder("short")
+
+
+def align(pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
+    """Place the words of each piece."""
+    found: list[Placed | NotAligned] = []
+    for piece in pieces:
+        try:
+            words, phones = force_align(piece.samples, piece.words)
+        except NotAligned as exc:
+            found.append(exc)
+        else:
+            found.append(Placed(tuple(words), tuple(phones)))
+    return found
 
 
 def force_align(samples: NDArray[np.float32], words: Sequence[str]) -> tuple[list[Word], list[Phone]]:

@@ -1,0 +1,13 @@
+"""Notes that `quality` carries, and the sentence for each that `tenor errors` shows."""
+
+#: The text is not what is said.
+MISMATCH = "transcript_mismatch"
+#: The text may be right, but its words were not found in the sound.
+NOT_ALIGNED = "words_not_aligned"
+#: No aligner for the language: text and utterance times are kept.
+NO_ALIGNER = "language_not_aligned"
+
+SENTENCES = {
+    MISMATCH: "the transcript is not what is said; analysed by voice alone",
+    NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
+}
