@@ -244,6 +244,7 @@ def test_characters_that_postgres_refuses_are_left_out(plant: Plant) -> None:
                 [["a\x00b\udce9", 0.0, 1.0, 1.0]],
                 None,
                 None,
+                None,
             )
         ],
     )
