@@ -41,7 +41,8 @@ class JobOptions:
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
     """Enqueue a folder, or one file; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or `BrokerUnavailable`.
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or
+    `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
     root, only = _place(archive)

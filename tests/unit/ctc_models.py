@@ -34,7 +34,7 @@ SMALL: dict[str, Any] = {
 
 
 def save_vocabulary(folder: Path, letters: str | list[str], *, do_normalize: bool = True, mask: bool = True) -> int:
-    """A processor's files; returns the number of tokens: <pad> (0, the blank), <s>, </s>, <unk>, |, then the letters."""
+    """A processor's files; returns the number of tokens: five special ones (0 is the blank, 4 the space), the letters."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {token: number for number, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *letters])}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
@@ -47,7 +47,9 @@ def save_vocabulary(folder: Path, letters: str | list[str], *, do_normalize: boo
 def random_model(tokens: int, *, norm: str = "layer", seed: int = 1, **changes: Any) -> Wav2Vec2ForCTC:
     """A model of a few thousand random weights."""
     torch.manual_seed(seed)
-    model = Wav2Vec2ForCTC(Wav2Vec2Config(**{**SMALL, **NORMS[norm], "vocab_size": tokens, "pad_token_id": 0, **changes}))
+    model = Wav2Vec2ForCTC(
+        Wav2Vec2Config(**{**SMALL, **NORMS[norm], "vocab_size": tokens, "pad_token_id": 0, **changes})
+    )
     # The usual head is so small that every token seems equally likely.
     torch.nn.init.normal_(model.lm_head.weight, std=1.0)
     return model.eval()

@@ -119,7 +119,7 @@ def test_english_words_become_the_sounds_of_a_phonetic_vocabulary() -> None:
 
 
 def test_arpabet_needs_no_table() -> None:
-    assert spelt(["cat"], alphabet(["k", "ae", "t"] + ["aa", "ah", "ao", "aw", "ay", "ch", "dh", "eh", "er"])) == "kaet"
+    assert spelt(["cat"], alphabet(["k", "ae", "t", "aa", "ah", "ao", "aw", "ay", "ch", "dh", "eh", "er"])) == "kaet"
 
 
 def test_sounds_of_other_languages_and_unknown_words_are_stars() -> None:

@@ -15,6 +15,8 @@ from ml.encoders.speech import SAMPLE_RATE
 #: Below, the text is not what is said. Per letter, right texts lose at most e⁻³·⁴ and wrong ones at least e⁻¹⁵ with the
 #: trained model of the tests; larger models are surer still, and the room is for noise and slips of the tongue.
 MIN_FIT = 0.01
+#: The same for a text with more said around it, whose letters have all the piece to choose from: e⁻²·⁴ and e⁻³·⁶.
+MIN_FIT_AMONG_OTHERS = 0.1
 #: Texts whose letters are mostly not in the vocabulary are in another script.
 MIN_KNOWN = 0.5
 #: A piece that does not fit may have more said around its text. Shorter texts would be found anywhere.
@@ -73,7 +75,7 @@ class CtcAligner:
 
     def _place(self, pieces: list[Piece], spelt: list[Spelling]) -> list[Placed | NotAligned]:
         emissions = self.encoder.emissions([piece.samples for piece in pieces])
-        found = self._search(pieces, spelt, emissions)
+        found = self._search(pieces, spelt, emissions, MIN_FIT)
         # What does not fit may still be there, with more said around it than was written.
         again = [
             index
@@ -81,13 +83,13 @@ class CtcAligner:
             if isinstance(placed, NotAligned) and spelt[index].letters >= MIN_LETTERS_AMONG_OTHERS
         ]
         starred = [spelt[index].between_stars() for index in again]
-        second = self._search([pieces[index] for index in again], starred, [emissions[index] for index in again])
-        for index, placed in zip(again, second, strict=True):
+        own, heard = [pieces[index] for index in again], [emissions[index] for index in again]
+        for index, placed in zip(again, self._search(own, starred, heard, MIN_FIT_AMONG_OTHERS), strict=True):
             found[index] = placed
         return found
 
     def _search(
-        self, pieces: Sequence[Piece], spelt: Sequence[Spelling], emissions: Sequence[Tensor]
+        self, pieces: Sequence[Piece], spelt: Sequence[Spelling], emissions: Sequence[Tensor], least: float
     ) -> list[Placed | NotAligned]:
         targets = [[token.id for token in spelling.tokens] for spelling in spelt]
         found: list[Placed | NotAligned] = []
@@ -98,5 +100,5 @@ class CtcAligner:
                 found.append(NotAligned("the text is too long for the audio"))
                 continue
             placed = place(trace, spelling, piece.words, self.encoder.frame_s, self.vocabulary.phonetic)
-            found.append(placed if placed.fit >= MIN_FIT else NotAligned("the audio does not sound like the text"))
+            found.append(placed if placed.fit >= least else NotAligned("the audio does not sound like the text"))
         return found

@@ -26,7 +26,7 @@ SAMPLE_RATE = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A local folder (absolute), or a Hub id with an optional revision.
+    """A local folder (absolute, links followed), or a Hub id with an optional revision.
 
     Written `FOLDER`, `FOLDER#FINGERPRINT` or `OWNER/NAME@REVISION`. The fingerprint pins the content of a folder.
     """
@@ -43,7 +43,7 @@ class Checkpoint:
         place = written[: pin.start()] if pin else written
         folder = Path(place).expanduser()
         if place and folder.is_dir():
-            return cls(str(folder.absolute()), True, fingerprint=pin and pin.group(1))
+            return cls(str(folder.resolve()), True, fingerprint=pin and pin.group(1))
         if (hub := _HUB_ID.fullmatch(place)) and not pin and not place.startswith("."):
             return cls(hub["id"], False, revision=hub["revision"])
         raise CheckpointMissing(f"there is no folder {place!r} with a checkpoint, and it is not a Hub id either")

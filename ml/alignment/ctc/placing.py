@@ -11,6 +11,9 @@ from ml.alignment.ctc.hangul import is_block
 from ml.alignment.ctc.spelling import STAR, Spelling
 from ml.alignment.types import Phone, Syllable, Word
 
+#: Pieces are cut generously, so that their first and last moments may hold a neighbour's voice.
+EDGE_S = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -34,15 +37,20 @@ class _Span:
     heard: list[NDArray[np.float32]]
 
 
-def fit(trace: Trace, spelling: Spelling) -> float:
+def fit(trace: Trace, spelling: Spelling, frame_s: float) -> float:
     """How much the sound is like the text: 1 when nothing sounds likelier than the text, 0 when all else does.
 
     The likelihood of the text's path over that of the best path without any text, as the geometric mean per letter
-    (goodness of pronunciation, Witt and Young 2000). Stars count neither way.
+    (goodness of pronunciation, Witt and Young 2000). Stars count neither way, nor does what is said at the very edges
+    before and after the text.
     """
     stars = [2 * number + 1 for number, token in enumerate(spelling.tokens) if token.id == STAR]
-    written = ~np.isin(trace.states, stars)
-    lost = float((trace.scores[written] - trace.best[written]).sum())
+    counted = ~np.isin(trace.states, stars)
+    text = np.flatnonzero((trace.states > 0) & (trace.states < 2 * len(spelling.tokens)))
+    edge = round(EDGE_S / frame_s)
+    counted[: min(edge, int(text[0]))] = False
+    counted[max(len(counted) - edge, int(text[-1]) + 1) :] = False
+    lost = float((trace.scores[counted] - trace.best[counted]).sum())
     return float(np.exp(lost / spelling.letters))
 
 
@@ -69,7 +77,7 @@ def place(trace: Trace, spelling: Spelling, words: Sequence[str], frame_s: float
     ]
     phones = tuple(Phone(*t) for t, unit in zip(timed, spelling.units, strict=True) if STAR not in unit.tokens)
     syllables = tuple(Syllable(*t) for t in timed if is_block(t[0]))
-    return Placed(placed, phones if phonetic else None, syllables or None, fit(trace, spelling))
+    return Placed(placed, phones if phonetic else None, syllables or None, fit(trace, spelling, frame_s))
 
 
 def _time(frame: float, frame_s: float) -> float:
