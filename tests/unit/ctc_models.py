@@ -34,7 +34,7 @@ SMALL: dict[str, Any] = {
 
 
 def save_vocabulary(folder: Path, letters: str | list[str], *, do_normalize: bool = True, mask: bool = True) -> int:
-    """A processor's files; returns the number of tokens: five special ones (0 is the blank, 4 the space), the letters."""
+    """A processor's files; returns the number of tokens: five special ones (0 is the blank, 4 the space), letters."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {token: number for number, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *letters])}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
