@@ -20,7 +20,7 @@ NAMES = sorted(storable_path(os.fsdecode(item.name)) for item in ENTRIES if os.f
 
 
 _DECODE = """
-import resource, sys
+import sys
 from pathlib import Path
 from ml.audio.reader import open_audio
 from ml.errors import RecordingError
@@ -28,7 +28,8 @@ try:
     with open_audio(Path(sys.argv[1])):
         pass
 except RecordingError as exc:
-    print(exc.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # Not getrusage: its peak is inherited from the process of the tests
+    print(exc.code, *(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -75,6 +76,8 @@ def _as_given(folder: Path, name: str) -> str:
 @pytest.mark.parametrize("name", SLOW)
 def test_half_a_day_is_decoded_in_bounded_time_and_memory(corpus: tuple[Path, Outcomes], name: str) -> None:
     # In a process of its own, whose peak can be read
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells")
     folder, expected = corpus
     done = subprocess.run(
         [sys.executable, "-c", _DECODE, str(folder / name)],

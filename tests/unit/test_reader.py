@@ -76,7 +76,7 @@ def test_nothing_is_left_on_the_disk(call: Path, tmp_path: Path, monkeypatch: py
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_says_what_to_do_and_passes(call: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "SpooledTemporaryFile", lambda **_: Path("/dev/full").open("w+b"))
+    monkeypatch.setattr(reader, "SpooledTemporaryFile", lambda **_: Path("/dev/full").open("w+b"))  # noqa: SIM115
 
     with pytest.raises(NoTemporarySpace) as named, open_audio(call):
         pass
