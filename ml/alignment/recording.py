@@ -13,7 +13,7 @@ from ml.alignment.types import Alignment
 from ml.alignment.untimed import from_plain_text
 from ml.alignment.untranscribed import from_voice_activity
 from ml.audio import vad
-from ml.audio.errors import AudioSilent
+from ml.audio.errors import NoSpeech
 from ml.audio.reader import open_audio
 from ml.transcripts import Transcript, TranscriptUnreadable, read_transcript
 
@@ -44,9 +44,9 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
             if drafts is None:
                 quality["transcript"] = note
         if drafts is None:
-            drafts = from_voice_activity(audio, options.max_utterance_s, note)
+            drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
         if not drafts:
-            raise AudioSilent("no speech was found in the recording")
+            raise NoSpeech("no speech was found in the recording")
         drafts.sort(key=lambda draft: (draft.start_s, draft.channel, draft.end_s))
         named, utterances = assign_speakers(audio, drafts, options.speakers)
         return Alignment(

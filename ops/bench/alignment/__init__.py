@@ -1,1 +1,1 @@
-"""How well and how fast recordings are aligned."""
+"""Benchmarks of alignment: boundaries, speakers, memory, batching."""
