@@ -75,5 +75,6 @@ def _read(path: Path | None, recording: str, quality: dict[str, object]) -> tupl
         return None, exc.code
     if found.problems:
         quality["transcript"], quality["problems"] = PARTLY_READ, list(found.problems)
-        quality["detail"] = f"part of the transcript was left out: {'; '.join(found.problems)}"
+        more = f" and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        quality["detail"] = f"part of the transcript was left out: {found.problems[0]}{more}"
     return found, None

@@ -38,6 +38,11 @@ def said(text: str) -> str:
     return one_line(text)
 
 
+def only_sounds(text: str) -> bool:
+    """Whether something is written and none of it is said; then nobody speaks, unlike where nothing is written."""
+    return bool(text.strip()) and not said(text)
+
+
 def is_sound(text: str) -> bool:
     """Whether a text names only sounds that are no speech ("laughter", "music, noise")."""
     return _SOUND.fullmatch(text.strip()) is not None

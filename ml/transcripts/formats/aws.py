@@ -95,7 +95,8 @@ def read_call_analytics(source: Source, document: Any) -> Reading:
                 source.problem(place, str(exc))
         speaker = cleaning.speaker(first(item, "ParticipantRole", "ParticipantId"))
         written = cleaning.said(text(item.get("Content")))
-        turns.append((where, Turn(written, start, end, speaker, words=tuple(words) or None)))
+        if written:
+            turns.append((where, Turn(written, start, end, speaker, words=tuple(words) or None)))
     return Reading(source.alike(turns), document.get("LanguageCode"))
 
 

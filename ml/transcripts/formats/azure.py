@@ -98,6 +98,8 @@ def _turn(
     except BadTimes as exc:
         source.problem(where, str(exc))
         return []
+    if not cleaning.said(written):
+        return []
     number = channel if isinstance(channel, int) and 0 <= channel < 1000 else None
     return [(where, Turn(cleaning.said(written), start, end, cleaning.speaker(item.get("speaker")), number, words))]
 

@@ -39,6 +39,8 @@ def read_rows(source: Source, rows: Iterable[tuple[int | str, Any]]) -> Reading:
     channels = {_channel(row) for _, row in good}
     turns, languages = [], set()
     for where, row in good:
+        if cleaning.only_sounds(text(row.get("text"))):
+            continue
         try:
             start = seconds(row["start"])
             end = seconds(row["end"]) if "end" in row else start + seconds(row.get("duration"))

@@ -40,7 +40,8 @@ def read_stm(source: Source) -> Reading:
         text = fields[5] if len(fields) > 5 else ""
         if text.startswith("<"):
             text = text.partition(">")[2]
-        if "ignore_time_segment_in_scoring" in text.lower() or fields[2] == "inter_segment_gap":
+        silent = "ignore_time_segment_in_scoring" in text.lower() or fields[2] == "inter_segment_gap"
+        if silent or cleaning.only_sounds(text):
             continue
         try:
             start, end = span(seconds(fields[3]), seconds(fields[4]))

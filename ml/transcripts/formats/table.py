@@ -68,6 +68,8 @@ def read(source: Source) -> Reading:
         except BadTimes as exc:
             source.problem(number, str(exc))
             continue
+        if cleaning.only_sounds(cells.get("text", "")):
+            continue
         languages.add(cells.get("language", "").strip())
         text, speaker = cleaning.said(cells.get("text", "")), cleaning.speaker(cells.get("speaker"))
         turns.append((number, Turn(text, times[0] if times else None, times[1] if times else None, speaker)))

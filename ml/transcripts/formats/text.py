@@ -41,9 +41,10 @@ def read(source: Source) -> Reading:
         except BadTimes as exc:
             source.problem(number, str(exc))
             continue
-        name = match.group(3) or ""
+        name, written = match.group(3) or "", match.group(4) or ""
         sound = cleaning.is_sound(name)
-        turns.append(Turn(cleaning.said(match.group(4) or ""), start, end, None if sound else cleaning.speaker(name)))
+        if not cleaning.only_sounds(written) and (written or not sound):
+            turns.append(Turn(cleaning.said(written), start, end, None if sound else cleaning.speaker(name)))
     return Reading(turns)
 
 
@@ -59,7 +60,7 @@ def _is_prompt(match: re.Match[str] | None) -> bool:
         match is not None
         and match.group(1) == "0"
         and match.group(2).isdigit()
-        and (int(match.group(2)) > _SHORTEST_PROMPT)
+        and int(match.group(2)) > _SHORTEST_PROMPT
     )
 
 

@@ -40,6 +40,8 @@ def read(source: Source, document: Any) -> Reading:
         speaker = cleaning.speaker(segment.get("speaker"))
         words = words_of(source, entries(segment.get("words"), f"{where}.words"), speaker)
         written = cleaning.said(text(first(segment, "text", "word")))
+        if not written:
+            continue
         turn = Turn(written, start, end, speaker, words=tuple(word.said for word in words) or None)
         turns += [(where, part) for part in _parted(turn, words)]
     if turns:
