@@ -11,6 +11,7 @@ from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
 from ml.audio.reader import Audio
 from ml.audio.vad import Segment
+from ml.transcripts.naming import is_label
 
 #: Utterances whose samples are in memory at once while they are embedded.
 _TOGETHER = 32
@@ -31,7 +32,7 @@ def assign_speakers(
         own = [i for i, other in enumerate(labels) if other == label]
         found[label] = Speaker(
             label=label,
-            named=drafts[own[0]].speaker is not None,
+            named=drafts[own[0]].speaker is not None and not is_label(label),
             embedding=_embedding(audio, [drafts[i] for i in own]),
             channel=origins[own[0]],
         )

@@ -6,8 +6,11 @@ MISMATCH = "transcript_mismatch"
 NOT_ALIGNED = "words_not_aligned"
 #: No aligner for the language: text and utterance times are kept.
 NO_ALIGNER = "language_not_aligned"
+#: Some lines of the transcript could not be read; `problems` names them.
+PARTLY_READ = "transcript_partly_read"
 
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
+    PARTLY_READ: "part of the transcript could not be read and was left out",
     NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
 }
