@@ -13,7 +13,12 @@ _COLUMNS = (
     ("archives", "packed_sha256", sa.String(), "of a zip or tar file: its content as last unpacked; NULL: a folder"),
     ("archives", "packed_bytes", sa.BigInteger(), None),
     ("archives", "packed_mtime_ns", sa.BigInteger(), "unchanged size and time skip hashing the zip or tar file"),
-    ("archive_files", "options_hash", sa.String(), "options it was last aligned with: the job's, or those of its line in the manifest"),
+    (
+        "archive_files",
+        "options_hash",
+        sa.String(),
+        "options it was last aligned with: the job's, or those of its line in the manifest",
+    ),
     ("archive_files", "dialogue", sa.String(), "the conversation it is a part of, from the manifest"),
 )
 
