@@ -235,7 +235,7 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
 
 
 def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
-    """Failed recordings by path, lines of the manifest and dead stages, the first `limit` of each; raises `NotFound`."""
+    """Failed recordings by path, lines of the manifest, dead stages, the first `limit` of each; raises `NotFound`."""
     job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
     if job is None:
         raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")

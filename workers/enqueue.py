@@ -47,7 +47,8 @@ class JobOptions:
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
     """Enqueue a folder, a zip or tar file, or one recording; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, `LanguageUnknown`, a `ModelError` of the profile, or `BrokerUnavailable`.
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, `LanguageUnknown`, a `ModelError` of the profile, or
+    `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
     alignment = options.alignment()

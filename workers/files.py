@@ -127,7 +127,8 @@ def look(root: Path, path: str, known: Known | None, line: Line | None = None, b
     before one beside the recording, also when it is not there: another one would be a guess.
     """
     audio, path = root / path, storable_path(path)
-    transcript_path, transcript_sha256, problems = None, "", ()
+    transcript_path, transcript_sha256 = None, ""
+    problems: tuple[Problem, ...] = ()
     try:
         status = audio.stat()
         # Opening a pipe or a device could wait for ever.

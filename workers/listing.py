@@ -5,11 +5,11 @@ happens to the process, and in memory only as far as its cache reaches. A millio
 """
 
 import json
-import os
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from workers.errors import DiskFull
@@ -30,9 +30,9 @@ def open_listing(root: Path, *, packed: bool, report: Callable[[Sequence[Problem
     """
     manifest, base = find_manifest(root), ""
     if manifest is None and packed:
-        top = os.listdir(root)
-        if len(top) == 1 and (root / top[0]).is_dir():
-            manifest, base = find_manifest(root / top[0]), f"{top[0]}/"
+        top = list(islice(root.iterdir(), 2))
+        if len(top) == 1 and top[0].is_dir():
+            manifest, base = find_manifest(top[0]), f"{top[0].name}/"
     if manifest is None:
         return Listing()
     listing = Listing(f"{base}{manifest.name}", base)

@@ -247,9 +247,7 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Iterator
         if len(name) > MAX_NAME:
             problem("speaker", f"its speaker's name has more than {MAX_NAME} characters; it is left out")
         elif options.get("speakers", 1) > 1:
-            problem(
-                "speaker", "it names the one speaker of the recording and says there are more; the name is left out"
-            )
+            problem("speaker", "it names the one speaker and says that there are more; the name is left out")
         else:
             options |= {"speaker": name, "speakers": 1}
     yield from problems

@@ -129,7 +129,7 @@ class _StrictHeader(tarfile.TarInfo):
 
 def _tar(packed: Path) -> Iterator[Member]:
     with reading(packed, "at its start"):
-        archive = tarfile.open(packed, "r:*", tarinfo=_StrictHeader)
+        archive = tarfile.open(packed, "r:*", tarinfo=_StrictHeader)  # noqa: SIM115
     last = "its start"
     with archive:
         while True:

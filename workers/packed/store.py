@@ -102,7 +102,7 @@ class Store:
         Does nothing while somebody unpacks; the next call will do.
         """
         try:
-            names = [name for name in os.listdir(self.folder) if not name.startswith(".")]
+            names = [entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")]
         except FileNotFoundError:
             return 0
         if not any(self._idle(name, wanted) for name in names):
@@ -114,7 +114,7 @@ class Store:
                     if self._idle(name, wanted):
                         # Renamed first: a reader that comes now finds nothing rather than a part.
                         gone = self.folder / f"{name}{_PARTIAL}"
-                        os.rename(self.folder / name, gone)
+                        os.replace(self.folder / name, gone)
                         remove(gone)
                         removed += 1
         except BlockingIOError:
@@ -152,7 +152,7 @@ class Store:
                 raise ArchiveMissing(f"{packed} was replaced while it was unpacked", hint="It is tried again.")
             # A name must not survive a power cut that its content does not.
             os.sync()
-            os.rename(partial, place)
+            os.replace(partial, place)
         except BaseException:
             remove(partial)
             raise
