@@ -90,28 +90,34 @@ def read_manifest(path: Path) -> Iterator[Line | Problem]:
     can be made of the file.
     """
     try:
-        with path.open(encoding=_encoding(path), newline="") as file:
+        encoding, guessed_at = _encoding(path)
+        if guessed_at is not None:
+            said = f"it is not UTF-8, and the file is read as {encoding}, a guess; where names look wrong, save it as UTF-8"
+            yield Problem(guessed_at, "manifest_encoding", said)
+        with path.open(encoding=encoding, newline="") as file:
             yield from _records(file, path.name)
     except (FileNotFoundError, PermissionError) as exc:
         raise ManifestUnreadable(f"{path.name} cannot be opened ({type(exc).__name__})") from exc
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path) -> tuple[str, int | None]:
+    """An encoding, and the line that made it a guess."""
     with path.open("rb") as file:
         start = file.read(4)
         for mark, encoding in _BOMS:
             if start.startswith(mark):
-                return encoding
+                return encoding, None
         file.seek(0)
-        decoder, before = codecs.getincrementaldecoder("utf-8")(), 0
+        decoder, before, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
         while chunk := file.read(1 << 20):
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as exc:
                 file.seek(max(0, before + exc.start - _SAMPLE // 2))
-                return _guess(file.read(_SAMPLE))
+                return _guess(file.read(_SAMPLE)), line + chunk[: exc.start].count(b"\n")
             before += len(chunk)
-    return "utf-8"
+            line += chunk.count(b"\n")
+    return "utf-8", None
 
 
 def _guess(sample: bytes) -> str:
