@@ -92,7 +92,7 @@ def read_manifest(path: Path) -> Iterator[Line | Problem]:
     try:
         encoding, guessed_at = _encoding(path)
         if guessed_at is not None:
-            said = f"it is not UTF-8, and the file is read as {encoding}, a guess; where names look wrong, save it as UTF-8"
+            said = f"it is not UTF-8; the file is read as {encoding}, a guess. Save it as UTF-8 if names look wrong"
             yield Problem(guessed_at, "manifest_encoding", said)
         with path.open(encoding=encoding, newline="") as file:
             yield from _records(file, path.name)

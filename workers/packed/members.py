@@ -3,6 +3,7 @@
 Sentences name the member in question, because a person has to find it; its content is never quoted.
 """
 
+import errno
 import lzma
 import stat
 import tarfile
@@ -28,6 +29,8 @@ _IN_MEMORY = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
 _MAX_HEADER = 1 << 20
+#: Behind the last file come zeros up to a multiple of some 10 kB.
+_MAX_PADDING, _PART = 1 << 26, 1 << 16
 _ENCRYPTED = 0x1
 _NAME_IS_UTF8 = 0x800
 _WRITTEN_BY_DOS = 0
@@ -72,7 +75,8 @@ def reading(packed: Path, where: str) -> Iterator[None]:
         # What zipfile says when a password is needed; those that say so in advance were refused before.
         raise ArchiveEncrypted(f"{packed.name} cannot be read {where} ({type(exc).__name__})") from exc
     except OSError as exc:
-        if exc.errno is not None:
+        # A place that is not in the file is EINVAL.
+        if exc.errno not in (None, errno.EINVAL):
             raise
         raise ArchiveBroken(f"{packed.name} is damaged {where} ({type(exc).__name__})") from exc
 
@@ -138,6 +142,8 @@ def _tar(packed: Path) -> Iterator[Member]:
             # The library keeps all it has seen, for links, which are refused here.
             archive.members.clear()  # type: ignore[attr-defined]
             if info is None:
+                with reading(packed, "behind its last file"):
+                    _read_out(archive)
                 return
             last = info.name
             if info.isdir():
@@ -148,6 +154,16 @@ def _tar(packed: Path) -> Iterator[Member]:
                 content = archive.extractfile(info)
             assert content is not None
             yield Member(info.name, info.size, content)
+
+
+def _read_out(archive: tarfile.TarFile) -> None:
+    """Read what is behind the last file, because the checksum of a compressed archive is at its very end."""
+    assert archive.fileobj is not None
+    left = _MAX_PADDING
+    while part := archive.fileobj.read(_PART):
+        left -= len(part)
+        if left < 0:
+            raise tarfile.ReadError("it goes on behind its end")
 
 
 def _unsafe(packed: Path, name: str) -> ArchiveUnsafe:
