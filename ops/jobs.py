@@ -89,6 +89,15 @@ class RecordingError:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestProblem:
+    """A line of the archive's manifest that could not be followed, in part or at all."""
+
+    line: int
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadStage:
     """Work that ended without a named error as often as is allowed; `tenor retry` gives it another chance."""
 
@@ -116,6 +125,8 @@ class JobErrors:
     warnings: list[RecordingError]
     dead_stages: int
     dead: list[DeadStage]
+    manifest_problems: int
+    manifest: list[ManifestProblem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +172,10 @@ SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, ''
  WHERE jr.job_id = :job_id AND jr.state = :state AND (jr.state = 'failed' OR jr.error_code IS NOT NULL)
  ORDER BY f.path
  LIMIT :limit
+""")
+
+_MANIFEST = text("""
+SELECT line, code, error FROM manifest_problems WHERE job_id = :job_id ORDER BY line, code LIMIT :limit
 """)
 
 _DEAD = text("""
@@ -220,7 +235,7 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
 
 
 def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
-    """Failed recordings by path and dead stages, the first `limit` of each; raises `NotFound`."""
+    """Failed recordings by path, lines of the manifest, dead stages, the first `limit` of each; raises `NotFound`."""
     job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
     if job is None:
         raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
@@ -238,11 +253,16 @@ def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors
         text("SELECT count(*) FROM stages WHERE job_id = :id AND state = 'dead'"), {"id": job_id}
     ).scalar_one()
 
+    manifest_problems = conn.execute(
+        text("SELECT count(*) FROM manifest_problems WHERE job_id = :id"), {"id": job_id}
+    ).scalar_one()
+
     def files(state: str) -> list[RecordingError]:
         found = conn.execute(_FAILURES, {"job_id": job_id, "state": state, "limit": limit})
         return [RecordingError(**row._mapping) for row in found]
 
     dead = conn.execute(_DEAD, {"job_id": job_id, "limit": limit})
+    manifest = conn.execute(_MANIFEST, {"job_id": job_id, "limit": limit})
     return JobErrors(
         job_id=job_id,
         error_code=job.error_code,
@@ -254,6 +274,8 @@ def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors
         warnings=files("done"),
         dead_stages=dead_stages,
         dead=[DeadStage(**row._mapping) for row in dead],
+        manifest_problems=manifest_problems,
+        manifest=[ManifestProblem(**row._mapping) for row in manifest],
     )
 
 

@@ -10,18 +10,19 @@ from sqlalchemy import Connection, Engine, text
 
 from ml.alignment.options import AlignOptions
 from ml.alignment.registry import find_aligner, pin_aligner
-from ml.audio.decode import EXTENSIONS
+from ml.languages import standard_language
 from ml.profiles import Profile
 from workers import broker
 from workers.app import app
 from workers.dispatch import send
 from workers.errors import ArchiveEmpty, ArchiveMissing
-from workers.files import audio_files, storable_path
+from workers.files import audio_files, is_audio, storable_path
+from workers.packed import is_packed
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a job may choose; the first six decide which alignments it shares with other jobs."""
+    """What a job may choose; all but the priority decide which alignments it shares with other jobs."""
 
     channels: Literal["auto", "split", "mix"] = "auto"
     aligner: str = "pocketsphinx"
@@ -33,21 +34,26 @@ class JobOptions:
 
     def alignment(self) -> dict[str, Any]:
         """The identity of the alignments that the job uses."""
-        aligner = pin_aligner(self.aligner)
-        options = AlignOptions(self.channels, aligner, self.language, self.max_utterance_s, self.speakers)
+        options = AlignOptions(
+            channels=self.channels,
+            aligner=pin_aligner(self.aligner),
+            language=standard_language(self.language),
+            max_utterance_s=self.max_utterance_s,
+            speakers=self.speakers,
+        )
         return {**options.identity(), "keep_text": self.keep_text}
 
 
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
-    """Enqueue a folder, or one file; returns the job's id.
+    """Enqueue a folder, a zip or tar file, or one recording; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or
-    `BrokerUnavailable`.
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, `LanguageUnknown`, a `ModelError` of the profile or the
+    aligner, or `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
+    alignment = options.alignment()
     root, only = _place(archive)
     broker.ping(app)
-    alignment = options.alignment()
     root_id = uuid.uuid4()
     with engine.begin() as conn:
         version_id = ensure_version(conn, profile)
@@ -86,12 +92,14 @@ def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOpti
 
 
 def _place(archive: Path) -> tuple[Path, str | None]:
-    """(folder, None), or (folder, name) for a single file."""
+    """(folder or zip or tar file, None), or (folder, name) for a single recording."""
     path = archive.expanduser().absolute()
     try:
         if path.is_file():
-            if path.suffix.lower() not in EXTENSIONS:
-                raise ArchiveEmpty(f"{archive} is not an audio file")
+            if is_packed(path):
+                return path, None
+            if not is_audio(path.name):
+                raise ArchiveEmpty(f"{archive} is neither an audio file nor a zip or tar file")
             return path.parent, path.name
         if not path.is_dir():
             raise ArchiveMissing(f"there is no folder or file {archive}")

@@ -24,11 +24,52 @@ class ArchiveMissing(TenorError):
     hint = "Check the path; workers on other machines need to see it under the same path."
 
 
-class ArchiveEmpty(TenorError):
-    """The folder holds no audio file."""
+class ArchiveUnusable(TenorError):
+    """The archive cannot be analysed as it is: trying again cannot help."""
+
+    code = "archive_unusable"
+
+
+class ArchiveEmpty(ArchiveUnusable):
+    """The folder, or the zip or tar file, holds no audio file."""
 
     code = "archive_empty"
-    hint = "Give a folder that holds recordings (wav, flac, ogg, opus, mp3, m4a, mp4, webm and others)."
+    hint = "Give a folder, or a zip or tar file, of recordings (wav, flac, ogg, opus, mp3, m4a, mp4, webm and others)."
+
+
+class ManifestUnreadable(ArchiveUnusable):
+    """Nothing can be made of the archive's manifest."""
+
+    code = "manifest_unreadable"
+    hint = "Save it as CSV in UTF-8 with a column `path`, or remove it, and enqueue the archive again."
+
+
+class ArchiveBroken(ArchiveUnusable):
+    """A zip or tar file cannot be read to its end."""
+
+    code = "archive_broken"
+    hint = "Copy it again or pack it again (zip or tar), then enqueue it."
+
+
+class ArchiveEncrypted(ArchiveUnusable):
+    """A zip file asks for a password."""
+
+    code = "archive_encrypted"
+    hint = "Unpack it, and enqueue the folder."
+
+
+class ArchiveUnsafe(ArchiveUnusable):
+    """A zip or tar file holds something that could write outside of its own folder."""
+
+    code = "archive_unsafe"
+    hint = "Unpack it where that does no harm, look at it, and enqueue the folder."
+
+
+class ArchiveTooLarge(ArchiveUnusable):
+    """A zip or tar file unpacks to more than is allowed."""
+
+    code = "archive_too_large"
+    hint = "If that is meant, raise TENOR_UNPACK_GB, or unpack it and enqueue the folder."
 
 
 class JobEnded(TenorError):
@@ -85,6 +126,13 @@ class StageTooLong(TenorError):
 
     code = "stage_too_long"
     hint = "Look at what it holds; if the machine is only slow, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
+
+
+class RecordingAbsent(RecordingError):
+    """The manifest lists a recording that the archive does not hold."""
+
+    code = "recording_absent"
+    hint = "Correct the path (it is relative to the manifest's folder) or add the file, and enqueue the archive again."
 
 
 class RecordingChanged(RecordingError):

@@ -10,7 +10,7 @@ from db import engine as database
 from db.errors import DatabaseProblem, InvalidScores
 from ml.audio.errors import NoTemporarySpace
 from ml.errors import TenorError
-from workers.errors import ArchiveEmpty, DatabaseAway, DiskFull, Passing, StageTooLong, StoreUnavailable, TurnOver
+from workers.errors import ArchiveUnusable, DatabaseAway, DiskFull, Passing, StageTooLong, StoreUnavailable, TurnOver
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 #: What an operating system says of a network file system, a cable or a table of open files, not of the data.
@@ -69,7 +69,7 @@ def failure(exc: Exception) -> Failure:
         trace_without_values(exc),
         counts=not isinstance(exc, Passing),
         blames_data=not known or isinstance(exc, StageTooLong | InvalidScores),
-        permanent=isinstance(exc, ArchiveEmpty),
+        permanent=isinstance(exc, ArchiveUnusable),
         pause_s=0.0 if isinstance(exc, TurnOver) else None,
     )
 

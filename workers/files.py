@@ -1,10 +1,11 @@
-"""Looking at an archive's files: which are recordings, what they hold, and which transcript lies beside them."""
+"""Looking at an archive's files: which are recordings, what they hold, and which transcript belongs to them."""
 
 import hashlib
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml.audio.decode import EXTENSIONS, AudioInfo, probe
@@ -12,6 +13,7 @@ from ml.audio.errors import AudioMissing, AudioUnreadable
 from ml.errors import RecordingError
 from ml.transcripts import TranscriptUnreadable, content_hash, find_transcript
 from workers.errors import RecordingChanged
+from workers.manifest import OUTSIDE, Line, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Found:
     transcript_sha256: str = ""
     #: Of the content (it cannot be read by anybody) when `sha256` is set, else of this path.
     error: RecordingError | None = None
+    #: What the manifest says about it.
+    line: Line | None = None
+    #: What of that could not be followed.
+    problems: tuple[Problem, ...] = ()
 
 
 #: Where bytes of a file name that are not UTF-8 go, since Postgres takes nothing else: 0x80–0xFF to U+F780–U+F7FF of
@@ -58,9 +64,9 @@ def usable_path(path: str) -> str:
     return path.translate(_GIVEN)
 
 
-def located(url: str, path: str) -> Path:
-    """Where a file of an archive is, from the database's columns."""
-    return Path(usable_path(url)) / usable_path(path)
+def located(root: Path, path: str) -> Path:
+    """Where a file of an archive's folder is, from the database's column."""
+    return root / usable_path(path)
 
 
 def audio_files(root: Path, *, after: str | None = None) -> Iterator[str]:
@@ -72,10 +78,38 @@ def audio_files(root: Path, *, after: str | None = None) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
+            if not name.startswith(".") and is_audio(name):
                 path = Path(folder, name).relative_to(root).as_posix()
                 if start is None or _place(path) > start:
                     yield path
+
+
+def is_audio(path: str) -> bool:
+    """True when a file's name has the ending of a recording."""
+    return os.path.splitext(path)[1].lower() in EXTENSIONS
+
+
+def absence(root: Path, path: str) -> str | None:
+    """Why a walk does not come by a path, as a sentence; None when it does."""
+    *folders, name = path.split("/")
+    if any(part.startswith(".") for part in (*folders, name)):
+        return "hidden files are left out"
+    file = composed(root, path)
+    if file is None:
+        return "there is no such file"
+    if file.is_dir():
+        return "it is a folder"
+    if any(folder.is_symlink() for folder in file.parents if root in folder.parents):
+        return "it lies behind a link to a folder, which is not followed"
+    return None
+
+
+def composed(root: Path, path: str) -> Path | None:
+    """The file of that name, however the letters of either are composed; None when there is none."""
+    for form in dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))):
+        if os.path.lexists(file := root / form):
+            return file
+    return None
 
 
 def _place(path: str) -> list[tuple[bool, str]]:
@@ -84,19 +118,25 @@ def _place(path: str) -> list[tuple[bool, str]]:
     return [*((True, folder) for folder in folders), (False, name)]
 
 
-def look(root: Path, path: str, known: Known | None) -> Found:
+def look(root: Path, path: str, known: Known | None, line: Line | None = None, base: str = "") -> Found:
     """Look at one file; an unchanged path, size and modification time skips hashing and probing.
 
-    `path` is as the file system knows it, paths of the result are as the database keeps them.
+    `path` is as the file system knows it, paths of the result are as the database keeps them. `line` is the manifest's
+    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest names goes
+    before one beside the recording, also when it is not there: another one would be a guess.
     """
     audio, path = root / path, storable_path(path)
     transcript_path, transcript_sha256 = None, ""
+    problems: tuple[Problem, ...] = ()
     try:
         status = audio.stat()
         # Opening a pipe or a device could wait for ever.
         if not stat.S_ISREG(status.st_mode):
-            return Found(path, 0, 0, error=AudioUnreadable("it is not a regular file"))
-        transcript = find_transcript(audio)
+            return Found(path, 0, 0, error=AudioUnreadable("it is not a regular file"), line=line)
+        if line is None or line.transcript is None:
+            transcript = find_transcript(audio)
+        else:
+            transcript, problems = _named_transcript(root, base, line)
         if transcript is not None:
             transcript_path = storable_path(transcript.relative_to(root).as_posix())
             transcript_sha256 = _hash_of(transcript)
@@ -106,21 +146,34 @@ def look(root: Path, path: str, known: Known | None) -> Found:
             status.st_mtime_ns,
             transcript_path=transcript_path,
             transcript_sha256=transcript_sha256,
+            line=line,
+            problems=problems,
         )
         now = (status.st_size, status.st_mtime_ns)
         if known is not None and known.recording_id is not None and (known.size_bytes, known.mtime_ns) == now:
-            return _with(seen, recording_id=known.recording_id)
+            return replace(seen, recording_id=known.recording_id)
         with audio.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         error = AudioMissing(f"the file cannot be opened ({type(exc).__name__})")
-        return Found(path, 0, 0, error=error)
+        return Found(path, 0, 0, error=error, line=line)
     try:
-        return _with(seen, sha256=sha256, info=probe(audio))
+        return replace(seen, sha256=sha256, info=probe(audio))
     except AudioMissing as exc:
-        return _with(seen, error=exc)
+        return replace(seen, error=exc)
     except RecordingError as exc:
-        return _with(seen, sha256=sha256, error=exc)
+        return replace(seen, sha256=sha256, error=exc)
+
+
+def _named_transcript(root: Path, base: str, line: Line) -> tuple[Path | None, tuple[Problem, ...]]:
+    assert line.transcript is not None
+    file = composed(root, base + line.transcript)
+    if file is None or not file.is_file():
+        said = "there is no transcript where it says; the recording is analysed by voice alone"
+        return None, (Problem(line.number, "manifest_transcript", said, line.path),)
+    if not file.resolve().is_relative_to(root.resolve()):
+        return None, (Problem(line.number, "manifest_transcript", OUTSIDE, line.path),)
+    return file, ()
 
 
 def _hash_of(transcript: Path) -> str:
@@ -146,24 +199,3 @@ def check_unchanged(audio: Path, size_bytes: int, mtime_ns: int, sha256: str) ->
         return  # Decoding names this better.
     if not same:
         raise RecordingChanged("the file was replaced after it was enqueued")
-
-
-def _with(
-    seen: Found,
-    *,
-    recording_id: int | None = None,
-    sha256: str | None = None,
-    info: AudioInfo | None = None,
-    error: RecordingError | None = None,
-) -> Found:
-    return Found(
-        seen.path,
-        seen.size_bytes,
-        seen.mtime_ns,
-        recording_id,
-        sha256,
-        info,
-        seen.transcript_path,
-        seen.transcript_sha256,
-        error,
-    )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 from workers.errors import WORTH_RETRYING
 from workers.failures import sentence
 from workers.files import Found
+from workers.manifest import Line
 from workers.units import Aligned, add_batches
 
 
@@ -27,12 +28,13 @@ def link_recordings(
     archive_id: int,
     version_id: int,
     options: dict[str, Any],
-    options_hash: str,
     batch_s: float,
     root_id: uuid.UUID,
     parent_id: uuid.UUID,
 ) -> list[tuple[int, float]]:
     """Write files, recordings and alignments, and what each means for the job.
+
+    `options` are the job's for alignment; what the manifest says about a file goes before them.
 
     Returns the (alignment, seconds) that nobody works on yet. Alignments that are done but not scored by any version
     of the job's profile are cut into batches here.
@@ -41,7 +43,8 @@ def link_recordings(
     aligned: list[int] = []
     for file in found:
         recording_id = file.recording_id if file.recording_id is not None else _recording(conn, file)
-        file_id = _file(conn, archive_id, file, recording_id)
+        chosen = {**options, **(file.line.options if file.line else {})}
+        file_id = _file(conn, archive_id, file, recording_id, options_hash(chosen))
         if recording_id is None:
             assert file.error is not None
             _link(
@@ -60,7 +63,7 @@ def link_recordings(
         if recording.error_code is not None:
             _link(conn, job_id, file_id, recording_id, "failed", error=(recording.error_code, recording.error))
             continue
-        alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, options, options_hash)
+        alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, chosen)
         error = (alignment.error_code, alignment.error) if alignment.error_code else None
         if alignment.state == "failed" and alignment.error_code in WORTH_RETRYING:
             alignment, error = pend_again(conn, alignment.id), None
@@ -110,17 +113,22 @@ def _recording(conn: Connection, file: Found) -> int | None:
     )
 
 
-def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | None) -> int:
+def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | None, options_hash: str) -> int:
+    said = file.line or Line(0, "")
     return int(
         conn.execute(
             text("""
                 INSERT INTO archive_files (archive_id, path, size_bytes, mtime_ns, recording_id,
-                                           transcript_path, transcript_sha256, error_code, error)
-                VALUES (:archive, :path, :size, :mtime, :recording, :transcript, :transcript_sha256, :code, :error)
+                                           transcript_path, transcript_sha256, options_hash,
+                                           metadata, recorded_at, dialogue, error_code, error)
+                VALUES (:archive, :path, :size, :mtime, :recording, :transcript, :transcript_sha256, :options_hash,
+                        CAST(:metadata AS jsonb), :recorded_at, :dialogue, :code, :error)
                 ON CONFLICT (archive_id, path) DO UPDATE
                    SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
                        recording_id = excluded.recording_id, transcript_path = excluded.transcript_path,
-                       transcript_sha256 = excluded.transcript_sha256, error_code = excluded.error_code,
+                       transcript_sha256 = excluded.transcript_sha256, options_hash = excluded.options_hash,
+                       metadata = excluded.metadata, recorded_at = excluded.recorded_at,
+                       dialogue = excluded.dialogue, error_code = excluded.error_code,
                        error = excluded.error, seen_at = now()
                 RETURNING id
             """),
@@ -132,6 +140,10 @@ def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | No
                 "recording": recording_id,
                 "transcript": file.transcript_path,
                 "transcript_sha256": file.transcript_sha256,
+                "options_hash": options_hash,
+                "metadata": json.dumps(said.metadata),
+                "recorded_at": said.recorded_at,
+                "dialogue": said.dialogue,
                 "code": file.error.code if file.error and recording_id is None else None,
                 "error": str(file.error) if file.error and recording_id is None else None,
             },
@@ -145,9 +157,8 @@ def _alignment(
     file_id: int,
     transcript: str,
     options: dict[str, Any],
-    options_hash: str,
 ) -> Row[Any]:
-    key = {"recording": recording_id, "transcript": transcript, "hash": options_hash}
+    key = {"recording": recording_id, "transcript": transcript, "hash": options_hash(options)}
     # A pending alignment is read from the file that was seen last: the first one may be gone by now.
     return conn.execute(
         text("""

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     broker_url: str | None = None
     #: fsspec URL of the folder for objects between stages; None: `artifacts` under `home`.
     artifacts_url: str | None = None
+    #: Folder that zip and tar files are unpacked to, the same for all workers; None: `unpacked` under `home`.
+    unpacked_dir: Path | None = None
+    #: What one zip or tar file may unpack to, at most, in GB.
+    unpack_gb: Count = 200
+    #: An unpacked archive that nobody reads for so many days, and that no live job is about, is removed.
+    unpacked_days: Annotated[float, Field(ge=0)] = 7.0
     #: Profile that jobs use unless they name another: a bundled name or a path to a TOML file.
     profile: str = "mini"
     #: Where models run: "auto" takes a CUDA device when there is one.
@@ -94,10 +100,10 @@ class Settings(BaseSettings):
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("home")
+    @field_validator("home", "unpacked_dir")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        return None if folder is None else folder.expanduser().absolute()
 
     @field_validator("database_url", "owner_url", "analyst_url")
     @classmethod
@@ -127,6 +133,11 @@ class Settings(BaseSettings):
     def artifacts(self) -> str:
         """fsspec URL of the artifact store, without a trailing slash."""
         return (self.artifacts_url or f"file://{self.home / 'artifacts'}").rstrip("/")
+
+    @property
+    def unpacked(self) -> Path:
+        """The folder that zip and tar files are unpacked to."""
+        return self.unpacked_dir or self.home / "unpacked"
 
     @property
     def torch_threads(self) -> int:

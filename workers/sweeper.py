@@ -8,10 +8,11 @@ from celery import Task
 from sqlalchemy import Connection, Engine, text
 
 from db.engine import is_passing
-from workers import artifacts, broker, context, dispatch
+from workers import artifacts, broker, context, dispatch, roots
 from workers.app import app
 from workers.leases import break_lost
 from workers.outcomes import finish_jobs
+from workers.packed import Store
 from workers.queues import QUEUES, ROUTES, TASK_OF_STAGE
 from workers.wanted import NOT_PAUSED
 
@@ -23,7 +24,7 @@ MAX_RESEND = 1000
 
 @app.task(bind=True, name="maintenance.sweep")
 def sweep(self: "Task[Any, Any]") -> str:
-    """Break leases of the gone, open units, send lost hints again, close finished jobs, remove orphaned objects."""
+    """Break leases of the gone, open units, send lost hints again, close finished jobs, remove what nobody needs."""
     settings, engine = context.settings(), context.engine()
     try:
         with engine.begin() as conn:
@@ -35,6 +36,8 @@ def sweep(self: "Task[Any, Any]") -> str:
             ready += _unsent(conn, settings.resend_s, 2 * settings.sweep_s, broker.waiting(self.app))
         sent = dispatch.send(self.app, engine, sorted(set(ready)))
         removed = _collect(engine, settings.artifacts)
+        with engine.connect() as conn:
+            Store.of(settings).remove_unused(roots.wanted(conn))
     except Exception as exc:
         if not is_passing(exc):
             raise

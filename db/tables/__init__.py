@@ -12,7 +12,17 @@ from db.tables.archive import (
 from db.tables.base import Base
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
-from db.tables.work import Batch, BatchMember, Event, Group, GroupMember, Job, JobRecording, Stage
+from db.tables.work import (
+    Batch,
+    BatchMember,
+    Event,
+    Group,
+    GroupMember,
+    Job,
+    JobRecording,
+    ManifestProblem,
+    Stage,
+)
 
 __all__ = [
     "AlignmentRow",
@@ -27,6 +37,7 @@ __all__ = [
     "GroupMember",
     "Job",
     "JobRecording",
+    "ManifestProblem",
     "Model",
     "Profile",
     "ProfileVersion",

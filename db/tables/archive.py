@@ -14,7 +14,7 @@ ALIGNMENT_STATES = ("pending", "done", "failed")
 
 
 class Archive(Base):
-    """A folder of recordings that was enqueued."""
+    """A folder of recordings, or a zip or tar file of them, that was enqueued."""
 
     __tablename__ = "archives"
     __table_args__ = {"comment": "folders of recordings, by URL"}
@@ -22,6 +22,13 @@ class Archive(Base):
     id: Mapped[Id]
     url: Mapped[str] = mapped_column(unique=True, comment="absolute folder or fsspec URL")
     created_at: Mapped[Created]
+    packed_sha256: Mapped[str | None] = mapped_column(
+        comment="of a zip or tar file: its content as last unpacked; NULL: a folder"
+    )
+    packed_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    packed_mtime_ns: Mapped[int | None] = mapped_column(
+        BigInteger, comment="unchanged size and time skip hashing the zip or tar file"
+    )
 
 
 class Recording(Base):
@@ -66,6 +73,10 @@ class ArchiveFile(Base):
     error_code: Mapped[str | None] = mapped_column(comment="why this file could not be opened")
     error: Mapped[str | None]
     seen_at: Mapped[Created]
+    options_hash: Mapped[str | None] = mapped_column(
+        comment="options it was last aligned with: the job's, or those of its line in the manifest"
+    )
+    dialogue: Mapped[str | None] = mapped_column(comment="the conversation it is a part of, from the manifest")
 
 
 class AlignmentRow(Base):

@@ -197,6 +197,18 @@ class JobRecording(Base):
     error: Mapped[str | None]
 
 
+class ManifestProblem(Base):
+    """A line of an archive's manifest that could not be followed; what else the line says is."""
+
+    __tablename__ = "manifest_problems"
+    __table_args__ = {"comment": "lines of manifests that could not be followed, by job"}
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True, comment="counted from 1; a record that spans lines: its first")
+    code: Mapped[str] = mapped_column(primary_key=True)
+    error: Mapped[str] = mapped_column(comment="a sentence that quotes nothing from the manifest")
+
+
 class Event(Base):
     """One transition, kept for looking back."""
 

@@ -6,6 +6,8 @@ SELECT f.profile,
        f.recording_id,
        f.path AS recording,
        f.metadata,
+       f.recorded_at,
+       f.dialogue,
        al.language,
        al.duration_s,
        (SELECT count(*) FROM alignment_speakers x WHERE x.alignment_id = f.alignment_id) AS speakers,
@@ -30,6 +32,8 @@ COMMENT ON COLUMN conversation_emotions.archive IS 'folder or URL of the archive
 COMMENT ON COLUMN conversation_emotions.recording_id IS 'audio content; the same content at two paths has one id';
 COMMENT ON COLUMN conversation_emotions.recording IS 'path within the archive';
 COMMENT ON COLUMN conversation_emotions.metadata IS 'further facts about the file, from its manifest';
+COMMENT ON COLUMN conversation_emotions.recorded_at IS 'when it was recorded, from its manifest';
+COMMENT ON COLUMN conversation_emotions.dialogue IS 'the conversation it is a part of, from its manifest';
 COMMENT ON COLUMN conversation_emotions.language IS 'language of the text (ISO 639-1)';
 COMMENT ON COLUMN conversation_emotions.duration_s IS 'length of the recording';
 COMMENT ON COLUMN conversation_emotions.speakers IS 'number of voices';

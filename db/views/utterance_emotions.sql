@@ -7,6 +7,8 @@ SELECT f.profile,
        f.recording_id,
        f.path AS recording,
        f.metadata,
+       f.recorded_at,
+       f.dialogue,
        u.language,
        u.utterance_no,
        sp.name AS speaker,
@@ -54,6 +56,8 @@ COMMENT ON COLUMN utterance_emotions.archive IS 'folder or URL of the archive';
 COMMENT ON COLUMN utterance_emotions.recording_id IS 'audio content; the same content at two paths has one id';
 COMMENT ON COLUMN utterance_emotions.recording IS 'path within the archive';
 COMMENT ON COLUMN utterance_emotions.metadata IS 'further facts about the file, from its manifest';
+COMMENT ON COLUMN utterance_emotions.recorded_at IS 'when it was recorded, from its manifest';
+COMMENT ON COLUMN utterance_emotions.dialogue IS 'the conversation it is a part of, from its manifest';
 COMMENT ON COLUMN utterance_emotions.language IS 'language of the text (ISO 639-1)';
 COMMENT ON COLUMN utterance_emotions.utterance_no IS '0, 1, 2 ... within the recording, by start';
 COMMENT ON COLUMN utterance_emotions.speaker IS 'name from the transcript, or speaker 1, 2 ... of this recording';

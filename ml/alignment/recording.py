@@ -49,6 +49,8 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
             drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
         if not drafts:
             raise NoSpeech("no speech was found in the recording")
+        if options.speaker is not None:
+            drafts = [replace(draft, speaker=options.speaker) for draft in drafts]
         drafts.sort(key=lambda draft: (draft.start_s, draft.channel, draft.end_s))
         named, utterances = assign_speakers(audio, drafts, options.speakers)
         return Alignment(

@@ -33,14 +33,6 @@ LANGUAGES = (
     "mn", "mr", "ms", "my", "ne", "nl", "no", "pa", "pl", "pt", "ro", "ru", "si", "sk", "sl", "sq", "sr", "sv", "sw",
     "ta", "te", "th", "tl", "tr", "uk", "ur", "uz", "vi", "zh",
 )  # fmt: skip
-#: Names as recognizers and corpora write them instead of codes.
-_NAMES = {
-    "arabic": "ar", "chinese": "zh", "mandarin": "zh", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en",
-    "finnish": "fi", "french": "fr", "german": "de", "greek": "el", "hebrew": "he", "hindi": "hi", "hungarian": "hu",
-    "indonesian": "id", "italian": "it", "japanese": "ja", "korean": "ko", "norwegian": "no", "persian": "fa",
-    "polish": "pl", "portuguese": "pt", "romanian": "ro", "russian": "ru", "slovak": "sk", "spanish": "es",
-    "swedish": "sv", "thai": "th", "turkish": "tr", "ukrainian": "uk", "vietnamese": "vi",
-}  # fmt: skip
 _lock = threading.Lock()
 
 
@@ -57,22 +49,6 @@ def reads_as(text: str) -> tuple[str, float]:
     """The most likely of `LANGUAGES`, and its probability among them."""
     language, probability = _identifier().classify(text[:_SAMPLE])
     return str(language), float(probability)
-
-
-def code_of(name: object) -> str | None:
-    """The ISO 639-1 code (639-3 where there is none) of "en-US", "eng", or "English"; None for anything else."""
-    from langcodes import Language, tag_is_valid
-    from langcodes.tag_parser import LanguageTagError
-
-    if not isinstance(name, str) or not 2 <= len(name) <= 40:
-        return None
-    if name.strip().lower() in _NAMES:
-        return _NAMES[name.strip().lower()]
-    try:
-        code = Language.get(name.strip()).language if tag_is_valid(name.strip()) else None
-    except LanguageTagError:
-        return None
-    return None if code in {"und", "mul", "mis", "zxx"} else code
 
 
 def _by_script(text: str) -> str | None:

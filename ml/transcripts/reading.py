@@ -1,5 +1,6 @@
 """Reading one transcript, with what lies beside it."""
 
+import functools
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -7,12 +8,12 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
+from ml.languages import code_of
 from ml.transcripts.assembling import with_parts
 from ml.transcripts.encoding import decode, read_bytes
 from ml.transcripts.errors import TranscriptUnreadable
 from ml.transcripts.finding import find_beside, find_speakers, language_in_name
 from ml.transcripts.formats import iemocap, nist, timit
-from ml.transcripts.language import code_of
 from ml.transcripts.registry import extension_of, reader_of
 from ml.transcripts.source import Source
 from ml.transcripts.types import Said, Transcript, Turn
@@ -124,5 +125,12 @@ def _with_speakers(path: Path, turns: list[Turn], recording: str | None, problem
 
 
 def _hash(path: Path) -> str:
+    status = path.stat()
+    return _hash_of(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash_of(path: Path, size_bytes: int, mtime_ns: int) -> str:
+    """Remembered, because one transcript may belong to many recordings."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,9 @@ app = typer.Typer(
 )
 
 
-Archive = Annotated[Path, typer.Argument(metavar="PATH", help="Folder of recordings, or one recording.")]
+Archive = Annotated[
+    Path, typer.Argument(metavar="PATH", help="Folder, zip or tar file of recordings, or one recording.")
+]
 Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
 AnyJob = Annotated[int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -31,8 +33,22 @@ ChannelsOption = Annotated[
     Literal["auto", "split", "mix"] | None,
     typer.Option(help="split: each channel is a speaker; mix: one channel; auto: look.", show_default="auto"),
 ]
-Language = Annotated[str | None, typer.Option(help="Language of the recordings, e.g. en.", show_default="en")]
-Aligner = Annotated[str | None, typer.Option(help="Forced aligner for transcripts.", show_default="pocketsphinx")]
+Language = Annotated[
+    str | None,
+    typer.Option(help="Language of the recordings, e.g. en; auto: found from the transcript.", show_default="auto"),
+]
+Aligner = Annotated[
+    str | None,
+    typer.Option(
+        help="What finds the words of transcripts: pocketsphinx (English), ctc:CHECKPOINT (a Wav2Vec2ForCTC, any"
+        " language) or none.",
+        show_default="pocketsphinx",
+    ),
+]
+Speakers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Voices in a recording that names none and has one channel.", show_default="estimated"),
+]
 KeepText = Annotated[
     bool | None, typer.Option("--keep-text/--no-keep-text", help="Store transcripts.", show_default="keep")
 ]
@@ -46,11 +62,12 @@ def analyze(
     channels: ChannelsOption = None,
     language: Language = None,
     aligner: Aligner = None,
+    speakers: Speakers = None,
     keep_text: KeepText = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when some recordings failed.")] = False,
     json: Json = False,
 ) -> None:
-    """Analyse a folder of recordings on this machine: services, workers, progress, summary.
+    """Analyse an archive of recordings on this machine: services, workers, progress, summary.
 
     Services and workers stay up until `tenor down`. Running it again analyses only what is new.
     """
@@ -59,7 +76,7 @@ def analyze(
     with session(json) as current:
         from ops.cli.work import analyze as run
 
-        given = _options(channels=channels, language=language, aligner=aligner, keep_text=keep_text)
+        given = _options(channels=channels, language=language, aligner=aligner, speakers=speakers, keep_text=keep_text)
         failed = run(current, path, profile, given)
         if strict and failed:
             raise typer.Exit(SOME_FAILED)
@@ -72,18 +89,26 @@ def enqueue(
     channels: ChannelsOption = None,
     language: Language = None,
     aligner: Aligner = None,
+    speakers: Speakers = None,
     keep_text: KeepText = None,
     priority: Priority = None,
     watch: Watch = False,
     json: Json = False,
 ) -> None:
-    """Give a folder of recordings to the workers; prints the job's number at once."""
+    """Give an archive of recordings to the workers; prints the job's number at once."""
     from ops.cli.session import session
 
     with session(json) as current:
         from ops.cli.work import enqueue as run
 
-        given = _options(channels=channels, language=language, aligner=aligner, keep_text=keep_text, priority=priority)
+        given = _options(
+            channels=channels,
+            language=language,
+            aligner=aligner,
+            speakers=speakers,
+            keep_text=keep_text,
+            priority=priority,
+        )
         run(current, path, profile, given, watch=watch)
 
 

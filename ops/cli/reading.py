@@ -49,7 +49,7 @@ def errors(session: Session, job_id: int | None, limit: int | None) -> None:
         found = jobs.errors(conn, jobs.latest(conn) if job_id is None else job_id, limit)
     if session.json_output:
         session.document(found)
-    elif found.failed or found.warned or found.dead_stages or found.error:
+    elif found.failed or found.warned or found.dead_stages or found.manifest_problems or found.error:
         tables.job_errors(found, session)
     else:
         session.say(f"Nothing failed in job {found.job_id}.")

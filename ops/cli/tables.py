@@ -125,7 +125,7 @@ def job_list(found: Sequence[JobStatus], session: Session) -> None:
 
 
 def job_errors(found: JobErrors, session: Session) -> None:
-    """Failed recordings, dead stages, and how many more there are."""
+    """Failed recordings, lines of the manifest, dead stages, and how many more there are."""
     if found.error:
         session.print(f"Job {found.job_id}: {visible(found.error)}")
     if found.recordings:
@@ -137,6 +137,12 @@ def job_errors(found: JobErrors, session: Session) -> None:
     if found.warnings:
         _files(found.warnings, session)
         session.print(f"{found.warned:,} analysed, but with a warning")
+    if found.manifest:
+        table = _table(">line", "error", "what it means")
+        for problem in found.manifest:
+            table.add_row(str(problem.line), problem.code, _cell(problem.error))
+        session.out.print(table)
+        session.print(f"{found.manifest_problems:,} not followed in the manifest")
     if found.dead:
         table = _table(">stage id", "stage", ">attempts", "error", "what it means")
         for stage in found.dead:

@@ -38,9 +38,9 @@ def outcome(root: Path, path: str) -> str:
     found = look(root, path, None)
     if found.error is not None:
         return found.error.code
-    transcript = None if found.transcript_path is None else located(str(root), found.transcript_path)
+    transcript = None if found.transcript_path is None else located(root, found.transcript_path)
     try:
-        alignment = align_recording(located(str(root), found.path), transcript, AlignOptions())
+        alignment = align_recording(located(root, found.path), transcript, AlignOptions())
     except RecordingError as exc:
         assert exc.hint, "an error says what to do next"
         return exc.code

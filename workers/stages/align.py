@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from db.scores import write_utterances
 from ml.errors import RecordingError, TenorError
-from workers import context, failures, limits
+from workers import context, failures, limits, roots
 from workers.app import app
 from workers.claims import Claim
 from workers.deadline import deadline
@@ -76,8 +76,9 @@ def _members(group_id: int) -> list[Member]:
     with context.engine().connect() as conn:
         rows = conn.execute(
             text("""
-                SELECT a.id, a.recording_id, r.sha256, coalesce(r.duration_s, 0) AS seconds, a.options, v.url, f.path,
-                       f.transcript_path, f.size_bytes, f.mtime_ns
+                SELECT a.id, a.recording_id, r.sha256, coalesce(r.duration_s, 0) AS seconds, a.options,
+                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns, f.path, f.transcript_path,
+                       f.size_bytes, f.mtime_ns
                   FROM group_members m
                   JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending'
                   JOIN recordings r ON r.id = a.recording_id
@@ -87,6 +88,7 @@ def _members(group_id: int) -> list[Member]:
             """),
             {"group": group_id},
         ).all()
+    root = roots.finder(context.settings())
     return [
         Member(
             row.id,
@@ -94,8 +96,8 @@ def _members(group_id: int) -> list[Member]:
             row.sha256,
             row.seconds,
             row.options,
-            located(row.url, row.path),
-            located(row.url, row.transcript_path) if row.transcript_path else None,
+            located(root(row), row.path),
+            located(root(row), row.transcript_path) if row.transcript_path else None,
             row.size_bytes,
             row.mtime_ns,
         )
@@ -133,7 +135,8 @@ def _align(member: Member) -> "Alignment":
     from ml.alignment.recording import align_recording
 
     check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
-    options = {field.name: member.options[field.name] for field in fields(AlignOptions)}
+    # What an older version of Tenor wrote down may lack the newest options.
+    options = {field.name: member.options[field.name] for field in fields(AlignOptions) if field.name in member.options}
     return align_recording(member.audio, member.transcript, AlignOptions(**options))
 
 

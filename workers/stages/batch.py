@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from db.states import next_stage
 from ml.errors import RecordingError
-from workers import artifacts, context
+from workers import artifacts, context, roots
 from workers.claims import Claim
 from workers.errors import ArtifactBroken
 from workers.failures import sentence
@@ -46,7 +46,8 @@ def items(claim: Claim) -> list[Item]:
         rows = conn.execute(
             text("""
                 SELECT u.alignment_id, u.utterance_no, u.speaker_id, u.channel, u.start_s, u.end_s, u.text, u.language,
-                       v.url, f.path, f.size_bytes, f.mtime_ns, r.sha256
+                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns, f.path, f.size_bytes, f.mtime_ns,
+                       r.sha256
                   FROM batch_members m
                   JOIN utterances u ON u.alignment_id = m.alignment_id
                                    AND u.utterance_no BETWEEN m.first_no AND m.last_no
@@ -59,6 +60,7 @@ def items(claim: Claim) -> list[Item]:
             """),
             {"batch": claim.batch_id},
         ).all()
+    root = roots.finder(context.settings())
     return [
         Item(
             row.alignment_id,
@@ -69,7 +71,7 @@ def items(claim: Claim) -> list[Item]:
             row.end_s,
             row.text,
             row.language,
-            located(row.url, row.path),
+            located(root(row), row.path),
             row.size_bytes,
             row.mtime_ns,
             row.sha256,

@@ -1,20 +1,26 @@
-"""ingest: walk an archive, know its files again or hash them, and hand what is missing to align."""
+"""ingest: walk an archive, know its files again or hash them, and hand what is missing to align.
+
+A zip or tar file is unpacked first. What a manifest says about a file goes with it; what it lists and the walk does not
+find is a failed recording.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
 from celery import Task
 from sqlalchemy import Connection, text
 
-from workers import claims, context, dispatch
+from workers import claims, context, dispatch, roots
 from workers.app import app
 from workers.claims import Claim
-from workers.errors import ArchiveEmpty, ArchiveMissing, TurnOver
+from workers.errors import ArchiveEmpty, TurnOver
 from workers.files import Found, Known, audio_files, look, storable_path, usable_path
-from workers.links import link_recordings, options_hash
+from workers.links import link_recordings
+from workers.listed import absent, write_problems
+from workers.listing import open_listing
+from workers.manifest import Problem
 from workers.patience import transaction
 from workers.stages.runner import Outcome, run
 from workers.units import add_group
@@ -51,9 +57,9 @@ class _Ingest:
                 text("UPDATE jobs SET state = 'running' WHERE id = :job AND state = 'queued'"),
                 {"job": claim.job_id},
             )
-        self.root = Path(usable_path(self.job.url))
-        self.options: dict[str, Any] = self.job.options["alignment"]
-        self.options_hash = options_hash(self.options)
+        self.only = usable_path(self.job.options["only"]) if self.job.options.get("only") else None
+        self.root, packed = roots.opened(self.engine, self.job.archive_id, self.settings, self._check)
+        self.listing = open_listing(self.root, packed=packed, report=self._report)
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
 
@@ -71,15 +77,15 @@ class _Ingest:
             if walked_s > self.settings.stage_limit_s / 2 or (walked_s > TURN_S and self._others_wait()):
                 raise TurnOver("the walk has had its turn")
         if not files and self.job.walked_to is None:
-            raise ArchiveEmpty(f"{self.root} holds no audio file")
+            raise ArchiveEmpty(f"{self.job.url} holds no audio file")
+        if self.only is None:
+            self._write_absent()
         spent = time.monotonic() - started
         return Outcome(f"{files} files in {spent:.1f} s", self._finish)
 
     def _paths(self) -> Iterator[str]:
-        if only := self.job.options.get("only"):
-            return iter([usable_path(only)])
-        if not self.root.is_dir():
-            raise ArchiveMissing(f"{self.root} is not a folder that this worker can read")
+        if self.only is not None:
+            return iter([self.only])
         walked_to = self.job.walked_to
         return audio_files(self.root, after=None if walked_to is None else usable_path(walked_to))
 
@@ -104,7 +110,10 @@ class _Ingest:
                 )
             }
         # Hashing and probing happen outside of any transaction.
-        found = [look(self.root, path, known.get(storable_path(path))) for path in paths]
+        found = [
+            look(self.root, path, known.get(storable_path(path)), self.listing.line(path), self.listing.base)
+            for path in paths
+        ]
         # Taken over after the commit only: one that is rolled back and repeated makes other rows.
         self.waiting, self.groups = transaction(
             self.engine, lambda conn: self._commit(conn, found), patience_s=self.settings.patience_s
@@ -126,6 +135,7 @@ class _Ingest:
         ).scalar()
         if behind is None:
             return self.waiting, self.groups
+        write_problems(conn, self.job.id, [problem for file in found for problem in file.problems])
         return self._grouped(conn, self.waiting + self._link(conn, found), everything=behind <= CHUNKS[0])
 
     def _link(self, conn: Connection, found: Sequence[Found]) -> list[tuple[int, float]]:
@@ -135,12 +145,35 @@ class _Ingest:
             job_id=self.job.id,
             archive_id=self.job.archive_id,
             version_id=self.job.profile_version_id,
-            options=self.options,
-            options_hash=self.options_hash,
+            options=self.job.options["alignment"],
             batch_s=self.settings.batch_s,
             root_id=self.job.root_id,
             parent_id=self.claim.task_id,
         )
+
+    def _check(self) -> None:
+        """Raise `LeaseLost` when the job was cancelled or another worker has it."""
+        with self.engine.begin() as conn:
+            claims.check(conn, self.claim)
+
+    def _report(self, problems: Sequence[Problem]) -> None:
+        kept = [problem for problem in problems if self.only in (None, problem.path)]
+
+        def step(conn: Connection) -> None:
+            claims.check(conn, self.claim)
+            write_problems(conn, self.job.id, kept)
+
+        transaction(self.engine, step, patience_s=self.settings.patience_s)
+
+    def _write_absent(self) -> None:
+        items = absent(self.root, self.listing)
+        while chunk := list(islice(items, CHUNKS[-1])):
+            transaction(self.engine, lambda conn: self._commit_absent(conn, chunk), patience_s=self.settings.patience_s)
+
+    def _commit_absent(self, conn: Connection, items: Sequence[Found | Problem]) -> None:
+        claims.check(conn, self.claim)
+        write_problems(conn, self.job.id, [item for item in items if isinstance(item, Problem)])
+        self._link(conn, [item for item in items if isinstance(item, Found)])
 
     def _grouped(
         self, conn: Connection, waiting: Sequence[tuple[int, float]], *, everything: bool

@@ -1,0 +1,47 @@
+"""What a manifest says that cannot be: lines that nobody can follow, recordings that are not there."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from workers.errors import RecordingAbsent
+from workers.files import Found, absence, is_audio, storable_path
+from workers.listing import Listing
+from workers.manifest import Problem
+
+
+def write_problems(conn: Connection, job_id: int, problems: Sequence[Problem]) -> None:
+    """Keep problems with a job, each once, however often its walk is begun again."""
+    if problems:
+        conn.execute(
+            text("""
+                INSERT INTO manifest_problems (job_id, line, code, error) VALUES (:job, :line, :code, :error)
+                ON CONFLICT DO NOTHING
+            """),
+            [
+                {
+                    "job": job_id,
+                    "line": problem.number,
+                    "code": problem.code,
+                    "error": f"Line {problem.number} of the manifest: {problem.sentence}.",
+                }
+                for problem in problems
+            ],
+        )
+
+
+def absent(root: Path, listing: Listing) -> Iterator[Found | Problem]:
+    """What is listed and a walk does not come by.
+
+    A recording becomes a file with an error. A path without a recording's ending may be anything that slipped into its
+    column, and becomes a problem that does not repeat it.
+    """
+    for number, path in listing.paths():
+        if not is_audio(path):
+            yield Problem(
+                number, "manifest_path", "its path has not the ending of a recording; the line is left out", path
+            )
+        elif (why := absence(root, path)) is not None:
+            error = RecordingAbsent(f"line {number} of the manifest lists it, but {why}")
+            yield Found(storable_path(path), 0, 0, error=error)

@@ -1,0 +1,115 @@
+"""A manifest turned into an index on disk, because a walk meets files in its own order.
+
+The index is SQLite's temporary database: private, unlinked while it is open, so that nothing is left behind whatever
+happens to the process, and in memory only as far as its cache reaches. A million lines take one pass.
+"""
+
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from workers.errors import DiskFull
+from workers.manifest import Line, Problem, find_manifest, read_manifest
+
+#: Memory for pages of the index.
+_CACHE_KB = 65_536
+_JSON = json.JSONEncoder(ensure_ascii=False)
+#: Problems that are handed on together.
+_PROBLEMS = 500
+
+
+def open_listing(root: Path, *, packed: bool, report: Callable[[Sequence[Problem]], None]) -> "Listing":
+    """The index of an archive's manifest; without a manifest an empty one. Raises as `Listing.fill` does.
+
+    Whoever packs a folder often packs the folder itself. So the manifest of a packed archive may also lie in the one
+    folder at its top.
+    """
+    manifest, base = find_manifest(root), ""
+    if manifest is None and packed:
+        top = list(islice(root.iterdir(), 2))
+        if len(top) == 1 and top[0].is_dir():
+            manifest, base = find_manifest(top[0]), f"{top[0].name}/"
+    if manifest is None:
+        return Listing()
+    listing = Listing(f"{base}{manifest.name}", base)
+    listing.fill(manifest, report)
+    return listing
+
+
+class Listing:
+    """The lines of a manifest by the path within the archive of the recording that they are about.
+
+    `base` is the manifest's folder within the archive, "" or ending with "/".
+    """
+
+    def __init__(self, name: str = "", base: str = "") -> None:
+        #: The manifest's path within the archive; "" when there is none.
+        self.name, self.base = name, base
+        self._index = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            f"PRAGMA cache_size = -{_CACHE_KB}",
+            "CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID",
+        ):
+            self._index.execute(statement)
+
+    def fill(self, manifest: Path, report: Callable[[Sequence[Problem]], None]) -> None:
+        """Read the manifest; problems go to `report`, a few hundred at a time.
+
+        Of several lines about one path the first counts. Raises `ManifestUnreadable` or `DiskFull`.
+        """
+        problems: list[Problem] = []
+        try:
+            self._index.execute("BEGIN")
+            for item in read_manifest(manifest):
+                if isinstance(item, Problem):
+                    problems.append(item)
+                elif not self._add(item):
+                    (first,) = self._index.execute("SELECT number FROM lines WHERE path = ?", (item.path,)).fetchone()
+                    said = f"line {first} is about the same recording; this one is left out"
+                    problems.append(Problem(item.number, "manifest_path_twice", said, item.path))
+                if len(problems) >= _PROBLEMS:
+                    report(problems)
+                    problems = []
+            self._index.execute("COMMIT")
+        except sqlite3.OperationalError as exc:
+            raise DiskFull(
+                "the temporary folder has no space left for the index of the manifest",
+                hint="Free space in TMPDIR where the ingest worker runs; the walk is tried again until there is some.",
+            ) from exc
+        report(problems)
+
+    def _add(self, line: Line) -> bool:
+        moment = line.recorded_at.isoformat() if line.recorded_at else None
+        said = _JSON.encode([line.transcript, line.dialogue, moment, line.options, line.metadata])
+        row = (line.path, line.number, said)
+        return self._index.execute("INSERT OR IGNORE INTO lines VALUES (?, ?, ?)", row).rowcount == 1
+
+    def line(self, path: str) -> Line | None:
+        """What the manifest says about a path within the archive, however its letters are composed."""
+        if not path.startswith(self.base):
+            return None
+        key = unicodedata.normalize("NFC", path[len(self.base) :])
+        try:
+            row = self._index.execute("SELECT path, number, said FROM lines WHERE path = ?", (key,)).fetchone()
+        except UnicodeEncodeError:
+            # A file name that is not UTF-8; no manifest can hold it.
+            return None
+        return None if row is None else _line(*row)
+
+    def paths(self) -> Iterator[tuple[int, str]]:
+        """(line, path within the archive) of every recording that is listed."""
+        for number, path in self._index.execute("SELECT number, path FROM lines ORDER BY number"):
+            yield number, self.base + path
+
+
+def _line(path: str, number: int, said: str) -> Line:
+    transcript, dialogue, moment, options, metadata = json.loads(said)
+    return Line(
+        number, path, transcript, dialogue, datetime.fromisoformat(moment) if moment else None, options, metadata
+    )
