@@ -71,7 +71,9 @@ class Proxy:
             with self._lock:
                 self._pairs.add(pair)
             for source, sink in (pair, pair[::-1]):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # The other direction may have ended, and closed both, already.
+                with contextlib.suppress(OSError):
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._forward, args=(source, sink, pair), daemon=True).start()
 
     def _forward(self, source: socket.socket, sink: socket.socket, pair: tuple[socket.socket, socket.socket]) -> None:
