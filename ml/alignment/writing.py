@@ -105,9 +105,7 @@ def to_json(alignment: Alignment) -> dict[str, Any]:
         "aligner": alignment.aligner,
         "language": alignment.language,
         "quality": alignment.quality,
-        "speakers": [
-            {"label": s.label, "named": s.named, "channel": s.channel} for s in alignment.speakers.values()
-        ],
+        "speakers": [{"label": s.label, "named": s.named, "channel": s.channel} for s in alignment.speakers.values()],
         "utterances": [asdict(utterance) for utterance in alignment.utterances],
     }
 
