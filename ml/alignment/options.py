@@ -21,6 +21,8 @@ class AlignOptions:
     speakers: int | None = None
     #: A speech recognition checkpoint (local folder or Hub id) for recordings without a transcript; None: no text.
     transcriber: str | None = None
+    #: The language of such recordings where `language` is "auto"; None: heard, or found from what is recognised.
+    transcriber_language: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """What an alignment is known by, besides the audio and the transcript."""

@@ -6,8 +6,14 @@ MISMATCH = "transcript_mismatch"
 NOT_ALIGNED = "words_not_aligned"
 #: No aligner for the language: text and utterance times are kept.
 NO_ALIGNER = "language_not_aligned"
+#: There is no transcript: the text was recognised.
+TRANSCRIBED = "transcribed"
+#: The transcriber does not know the language.
+NOT_TRANSCRIBED = "language_not_transcribed"
 
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
     NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
+    TRANSCRIBED: "there is no transcript; the text is what the transcriber recognised",
+    NOT_TRANSCRIBED: "the transcriber does not know this language; analysed by voice alone",
 }

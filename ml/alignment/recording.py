@@ -33,7 +33,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
     audio that cannot be analysed.
     """
     aligner = find_aligner(options.aligner)
-    language = "en" if options.language == "auto" else options.language
+    language: str | None = "en" if options.language == "auto" else options.language
     quality: dict[str, object] = {}
     with open_audio(path, options.channels) as audio:
         text, note = _read(transcript, quality)
@@ -45,6 +45,11 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
                 quality["transcript"] = note
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note)
+            if drafts and options.transcriber is not None and (text is None or not text.turns):
+                from ml.transcription.drafts import transcribe_drafts
+
+                drafts, language = transcribe_drafts(audio, drafts, options, aligner)
+                quality["transcriber"] = options.transcriber
         if not drafts:
             raise AudioSilent("no speech was found in the recording")
         drafts.sort(key=lambda draft: (draft.start_s, draft.channel, draft.end_s))
