@@ -92,34 +92,32 @@ def whistle(words: list[str], alphabet: str, seed: int = 0, *, lead_s: float = 0
     return Whistled(samples.astype(np.float32), [(own[0][0], own[-1][1]) for own in times], times)
 
 
-def hearing_checkpoint(folder: Path, alphabet: str, *, norm: str = "layer", steps: int = 150) -> Path:
-    """A checkpoint that writes what is whistled: a random model, briefly trained on the frames of random words."""
+def hearing_checkpoint(folder: Path, alphabet: str, *, norm: str = "layer") -> Path:
+    """A checkpoint that writes what is whistled: a random model whose head has learned the frames of random words."""
     tokens = save_vocabulary(folder, list(alphabet))
-    model = random_model(tokens, norm=norm).train()
-    model.config.apply_spec_augment = False
+    wide = {"hidden_size": 128, "conv_dim": (64,) * 7, "num_hidden_layers": 1}
+    model = random_model(tokens, norm=norm, **wide)
     rng = np.random.default_rng(3)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 8e-3, total_steps=steps)
-    for step in range(steps):
-        waves, labels = [], []
-        for item in range(4):
-            words = ["".join(rng.choice(list(alphabet), rng.integers(1, 5))) for _ in range(4)]
-            said = whistle(words, alphabet, seed=step * 4 + item)
-            waves.append((said.samples - said.samples.mean()) / said.samples.std())
-            labels.append(_frame_labels(said, words, alphabet, len(said.samples)))
-        longest = max(map(len, waves))
-        batch = torch.from_numpy(np.stack([np.pad(w, (0, longest - len(w))) for w in waves])).float()
-        logits = model(batch).logits
-        target = torch.full(logits.shape[:2], -100)
-        for row, label in enumerate(labels):
-            target[row, : len(label)] = torch.from_numpy(label)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+    features, labels = [], []
+    for item in range(30):
+        words = ["".join(rng.choice(list(alphabet), rng.integers(1, 5))) for _ in range(6)]
+        said = whistle(words, alphabet, seed=item)
+        wave = torch.from_numpy((said.samples - said.samples.mean()) / said.samples.std())
+        with torch.no_grad():
+            features.append(model.wav2vec2(wave[None]).last_hidden_state[0])
+        labels.append(torch.from_numpy(_frame_labels(said, words, alphabet, len(said.samples))))
+    seen, wanted = torch.cat(features), torch.cat(labels)
+    optimiser = torch.optim.LBFGS(model.lm_head.parameters(), max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-    model.eval().save_pretrained(folder)
+        value = torch.nn.functional.cross_entropy(model.lm_head(seen), wanted)
+        value = value + 1e-4 * model.lm_head.weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    model.save_pretrained(folder)
     return folder
 
 

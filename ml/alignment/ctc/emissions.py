@@ -200,10 +200,13 @@ class LengthAwareGroupNorm(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Loading reports go to our errors, not to the terminal."""
-    level = transformers_logging.get_verbosity()
+    """Reports and progress of loading do not belong into a worker's log or a command's output."""
+    level, progress = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
+        if progress:
+            transformers_logging.enable_progress_bar()
