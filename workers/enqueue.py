@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,32 +21,51 @@ from workers.files import audio_files, storable_path
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a job may choose; the first six decide which alignments it shares with other jobs."""
+    """What a job may choose; the first eight decide which alignments it shares with other jobs."""
 
     channels: Literal["auto", "split", "mix"] = "auto"
     aligner: str = "pocketsphinx"
     language: str = "auto"
     max_utterance_s: float = 15.0
     speakers: int | None = None
+    #: Given by the profile, see `with_transcriber`.
+    transcriber: str | None = None
+    transcriber_language: str | None = None
     keep_text: bool = True
     priority: int = 0
 
     def alignment(self) -> dict[str, Any]:
         """The identity of the alignments that the job uses."""
         aligner = pin_aligner(self.aligner)
-        options = AlignOptions(self.channels, aligner, self.language, self.max_utterance_s, self.speakers)
+        options = AlignOptions(
+            self.channels,
+            aligner,
+            self.language,
+            self.max_utterance_s,
+            self.speakers,
+            self.transcriber,
+            self.transcriber_language,
+        )
         return {**options.identity(), "keep_text": self.keep_text}
+
+    def with_transcriber(self, profile: Profile) -> "JobOptions":
+        """The same with the profile's transcriber, pinned to what its folder holds now."""
+        if profile.transcription is None:
+            return self
+        chosen = profile.transcription.pinned()
+        return replace(self, transcriber=chosen.checkpoint, transcriber_language=chosen.language)
 
 
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
     """Enqueue a folder, or one file; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or `BrokerUnavailable`.
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or
+    `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
     root, only = _place(archive)
     broker.ping(app)
-    alignment = options.alignment()
+    alignment = options.with_transcriber(profile).alignment()
     root_id = uuid.uuid4()
     with engine.begin() as conn:
         version_id = ensure_version(conn, profile)

@@ -33,7 +33,8 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
     audio that cannot be analysed.
     """
     aligner = find_aligner(options.aligner)
-    language: str | None = "en" if options.language == "auto" else options.language
+    language = "en" if options.language == "auto" else options.language
+    spoken: str | None = language
     quality: dict[str, object] = {}
     with open_audio(path, options.channels) as audio:
         text, note = _read(transcript, quality)
@@ -48,7 +49,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
             if drafts and options.transcriber is not None and (text is None or not text.turns):
                 from ml.transcription.drafts import transcribe_drafts
 
-                drafts, language = transcribe_drafts(audio, drafts, options, aligner)
+                drafts, spoken = transcribe_drafts(audio, drafts, options, aligner)
                 quality["transcriber"] = options.transcriber
         if not drafts:
             raise AudioSilent("no speech was found in the recording")
@@ -57,10 +58,10 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
         return Alignment(
             duration_s=audio.duration_s,
             aligner=aligner.name,
-            language=language if any(u.text for u in utterances) else None,
+            language=spoken if any(u.text for u in utterances) else None,
             speakers=named,
             utterances=tuple(
-                replace(utterance, number=number, language=language if utterance.text else None)
+                replace(utterance, number=number, language=spoken if utterance.text else None)
                 for number, utterance in enumerate(utterances)
             ),
             quality=quality,

@@ -18,16 +18,17 @@ def token_times(weights: NDArray[np.float32], filter_width: int) -> NDArray[np.f
     weights are standardised over the tokens, smoothed over time, averaged over the heads; dynamic time warping then
     finds the monotonic path that looks most at what is written.
     """
-    import librosa
+    from librosa.sequence import dtw
     from scipy.ndimage import median_filter
 
     own = weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
     spread = own.std(axis=1, keepdims=True)
     own = (own - own.mean(axis=1, keepdims=True)) / np.where(spread > 1e-9, spread, 1.0)
     smooth = median_filter(own, size=(1, 1, filter_width), mode="mirror") if own.shape[-1] > filter_width else own
-    _, path = librosa.sequence.dtw(C=-smooth.mean(axis=0).astype(np.float64), step_sizes_sigma=_ONE_STEP)
+    _, path = dtw(C=-smooth.mean(axis=0).astype(np.float64), step_sizes_sigma=_ONE_STEP)
     rows, positions = path[::-1].T
-    return positions[np.searchsorted(rows, np.arange(weights.shape[1]))].astype(np.float64)
+    begins: NDArray[np.float64] = positions[np.searchsorted(rows, np.arange(weights.shape[1]))].astype(np.float64)
+    return begins
 
 
 def words_of(tokenizer: Any, tokens: list[int], language: str) -> list[tuple[str, int, int]]:

@@ -33,9 +33,9 @@ def spoken_words(written: str, start_s: float, end_s: float, confidence: float) 
     """The words of what was recognised between two times, without punctuation; several share the time by length."""
     found = tokens(written)
     letters = [0, *accumulate(len(token) for token in found)]
-    at = [start_s + (end_s - start_s) * count / max(1, letters[-1]) for count in letters]
+    at = [float(start_s + (end_s - start_s) * count / max(1, letters[-1])) for count in letters]
     return [
-        Word(token, round(first, 3), round(last, 3), round(confidence, 3))
+        Word(token, round(first, 3), round(last, 3), round(float(confidence), 3))
         for token, first, last in zip(found, at, at[1:], strict=False)
     ]
 

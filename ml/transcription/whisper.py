@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.modeling_outputs import BaseModelOutput
@@ -50,7 +51,9 @@ class WhisperTranscriber:
         languages: dict[str, int] = getattr(settings, "lang_to_id", None) or {}
         self._languages = {_ISO.get(code, code): code for code in (token.strip("<|>") for token in languages)}
         self._ids = {code: languages[f"<|{own}|>"] for code, own in self._languages.items()}
-        self._heads: list[tuple[int, int]] = [(int(a), int(b)) for a, b in getattr(settings, "alignment_heads", None) or ()]
+        self._heads: list[tuple[int, int]] = [
+            (a, b) for a, b in getattr(settings, "alignment_heads", None) or ()
+        ]
         vocabulary = tokenizer.get_vocab()
         # The name changed with the third version.
         self._nobody = vocabulary.get("<|nospeech|>", vocabulary.get("<|nocaptions|>"))
@@ -70,7 +73,7 @@ class WhisperTranscriber:
                 )
                 extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
                 tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as exc:
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as exc:
             raise TranscriberUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
         if report["missing_keys"]:
             raise TranscriberUnreadable(f"{folder} lacks {len(report['missing_keys'])} tensors of its model")
