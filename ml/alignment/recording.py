@@ -7,6 +7,7 @@ from ml.alignment import speakers
 from ml.alignment.assign import assign_speakers
 from ml.alignment.draft import Draft
 from ml.alignment.options import AlignOptions
+from ml.alignment.quality import PARTLY_READ
 from ml.alignment.registry import find_aligner
 from ml.alignment.timed import from_timed_turns
 from ml.alignment.types import Alignment
@@ -37,13 +38,14 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
     spoken: str | None = language
     quality: dict[str, object] = {}
     with open_audio(path, options.channels) as audio:
-        text, note = _read(transcript, quality)
+        text, note = _read(transcript, path.stem, quality)
         drafts: list[Draft] | None = None
         if text is not None and text.turns:
             make = from_timed_turns if text.turns[0].timed else from_plain_text
             drafts, note = make(audio, text.turns, aligner, language, options.max_utterance_s)
             if drafts is None:
                 quality["transcript"] = note
+                quality.pop("detail", None)
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note)
             if drafts and options.transcriber is not None and (text is None or not text.turns):
@@ -68,12 +70,17 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
         )
 
 
-def _read(path: Path | None, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:
+def _read(path: Path | None, recording: str, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:
     if path is None:
         return None, None
     try:
-        return read_transcript(path), None
+        found = read_transcript(path, recording)
     except TranscriptUnreadable as exc:
         # The recording itself is sound: it is analysed without text, and the reason stays visible.
         quality["transcript"], quality["detail"] = exc.code, str(exc)
         return None, exc.code
+    if found.problems:
+        quality["transcript"], quality["problems"] = PARTLY_READ, list(found.problems)
+        more = f" and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        quality["detail"] = f"part of the transcript was left out: {found.problems[0]}{more}"
+    return found, None

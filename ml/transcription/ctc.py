@@ -26,6 +26,8 @@ class CtcTranscriber:
         self._encoder, self._tokenizer = encoder, tokenizer
         #: An alphabet of capitals alone carries no case, and "I AM HERE" is no shouting.
         self._capitals = not any(len(token) == 1 and token.islower() for token in tokenizer.get_vocab())
+        #: Never written. Left to the tokenizer, they would take the blanks with them, and with the blanks the times.
+        self._special = sorted(set(tokenizer.all_special_ids) - {tokenizer.pad_token_id})
 
     @classmethod
     def load(cls, folder: Path) -> "CtcTranscriber":
@@ -57,9 +59,9 @@ class CtcTranscriber:
         """`scores`: log-probabilities [frames, tokens]."""
         if not len(scores):
             return Heard()
-        best, ids = scores.max(dim=-1)
+        best, ids = scores.index_fill(1, scores.new_tensor(self._special).long(), float("-inf")).max(dim=-1)
         sure = best.exp().cpu().numpy()
-        found = self._tokenizer.decode(ids.cpu().numpy(), skip_special_tokens=True, output_word_offsets=True)
+        found = self._tokenizer.decode(ids.cpu().numpy(), output_word_offsets=True)
         step = self._encoder.frame_s
         words = [
             word
