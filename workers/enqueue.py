@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,9 @@ class JobOptions:
     language: str = "auto"
     max_utterance_s: float = 15.0
     speakers: int | None = None
+    #: Given by the profile, see `with_transcriber`.
+    transcriber: str | None = None
+    transcriber_language: str | None = None
     keep_text: bool = True
     priority: int = 0
 
@@ -40,8 +43,17 @@ class JobOptions:
             language=standard_language(self.language),
             max_utterance_s=self.max_utterance_s,
             speakers=self.speakers,
+            transcriber=self.transcriber,
+            transcriber_language=self.transcriber_language,
         )
         return {**options.identity(), "keep_text": self.keep_text}
+
+    def with_transcriber(self, profile: Profile) -> "JobOptions":
+        """The same with the profile's transcriber, pinned to what its folder holds now."""
+        if profile.transcription is None:
+            return self
+        chosen = profile.transcription.pinned()
+        return replace(self, transcriber=chosen.checkpoint, transcriber_language=chosen.language)
 
 
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
@@ -51,7 +63,7 @@ def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOpti
     aligner, or `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
-    alignment = options.alignment()
+    alignment = options.with_transcriber(profile).alignment()
     root, only = _place(archive)
     broker.ping(app)
     root_id = uuid.uuid4()

@@ -23,6 +23,8 @@ class AlignOptions:
     transcriber: str | None = None
     #: Who speaks in the whole recording, an identity across recordings; goes before names in the transcript.
     speaker: str | None = None
+    #: The language of such recordings where `language` is "auto"; None: heard, or found from what is recognised.
+    transcriber_language: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """What an alignment is known by, besides the audio and the transcript."""

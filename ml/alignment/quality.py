@@ -6,6 +6,10 @@ MISMATCH = "transcript_mismatch"
 NOT_ALIGNED = "words_not_aligned"
 #: No aligner for the language: text and utterance times are kept.
 NO_ALIGNER = "language_not_aligned"
+#: There is no transcript: the text was recognised.
+TRANSCRIBED = "transcribed"
+#: The transcriber does not know the language.
+NOT_TRANSCRIBED = "language_not_transcribed"
 #: Some lines of the transcript could not be read; `problems` names them.
 PARTLY_READ = "transcript_partly_read"
 
@@ -13,4 +17,6 @@ SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
     PARTLY_READ: "part of the transcript could not be read and was left out",
     NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
+    TRANSCRIBED: "there is no transcript; the text is what the transcriber recognised",
+    NOT_TRANSCRIBED: "the transcriber does not know this language; analysed by voice alone",
 }

@@ -35,6 +35,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
     """
     aligner = find_aligner(options.aligner)
     language = "en" if options.language == "auto" else options.language
+    spoken: str | None = language
     quality: dict[str, object] = {}
     with open_audio(path, options.channels) as audio:
         text, note = _read(transcript, path.stem, quality)
@@ -47,6 +48,11 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
                 quality.pop("detail", None)
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
+            if drafts and options.transcriber is not None and (text is None or not text.turns):
+                from ml.transcription.drafts import transcribe_drafts
+
+                drafts, spoken = transcribe_drafts(audio, drafts, options, aligner)
+                quality["transcriber"] = options.transcriber
         if not drafts:
             raise NoSpeech("no speech was found in the recording")
         if options.speaker is not None:
@@ -56,10 +62,10 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
         return Alignment(
             duration_s=audio.duration_s,
             aligner=aligner.name,
-            language=language if any(u.text for u in utterances) else None,
+            language=spoken if any(u.text for u in utterances) else None,
             speakers=named,
             utterances=tuple(
-                replace(utterance, number=number, language=language if utterance.text else None)
+                replace(utterance, number=number, language=spoken if utterance.text else None)
                 for number, utterance in enumerate(utterances)
             ),
             quality=quality,

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import math
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ml.bundles import BundleMeta, read_meta
 from ml.emotions import EMOTIONS
 from ml.errors import ModelError
+from ml.transcription.checkpoint import pin
 
 FOLDER = Path(__file__).parent
 #: Raise it when the same specification gives other values: it makes every profile a new version.
@@ -36,8 +38,21 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcription:
+    """What writes down recordings that have no transcript: a checkpoint (folder or Hub id), and their language."""
+
+    checkpoint: str
+    #: ISO 639-1; None: heard, or found from what is recognised.
+    language: str | None = None
+
+    def pinned(self) -> "Transcription":
+        """With the content of a folder in its name; raises the errors of `ml.transcription.errors`."""
+        return replace(self, checkpoint=pin(self.checkpoint))
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile as written: bundles by location, fusion weights, labels."""
+    """A profile as written: bundles by location, fusion weights, labels, and perhaps a transcriber."""
 
     name: str
     #: The label set: what both sides are restricted to before they are fused.
@@ -46,6 +61,7 @@ class Profile:
     text: str | None
     w_speech: float
     w_text: float
+    transcription: Transcription | None = None
 
     def _bundles(self) -> dict[str, tuple[str, BundleMeta]]:
         named = {"speech": self.speech} | ({} if self.text is None else {"text": self.text})
@@ -63,13 +79,15 @@ class Profile:
     def resolve(self) -> dict[str, Any]:
         """The JSON-able specification, from which alone an `Engine` is built; it names every file by its hash.
 
-        Raises `ProfileInvalid`, `BundleMissing` or `BundleCorrupt`.
+        Raises `ProfileInvalid`, `BundleMissing`, `BundleCorrupt`, or an error of `ml.transcription.errors`.
         """
         spec: dict[str, Any] = {
             "spec_version": SPEC_VERSION,
             "labels": list(self.labels),
             "fusion": {"kind": "score", "w_speech": self.w_speech, "w_text": self.w_text},
         }
+        if self.transcription is not None:
+            spec["transcription"] = asdict(self.transcription.pinned())
         for side, (location, meta) in self._bundles().items():
             spec[side] = {
                 "location": location,
@@ -119,7 +137,7 @@ def load_profile(name: str) -> Profile:
         raise ProfileInvalid(f"profile {path.name} is not valid TOML: {exc}") from exc
     except OSError as exc:
         raise ProfileInvalid(f"profile {path.name} cannot be read ({type(exc).__name__})") from exc
-    if unknown := fields.keys() - {"name", "labels", "speech", "text", "fusion"}:
+    if unknown := fields.keys() - {"name", "labels", "speech", "text", "fusion", "transcription"}:
         raise ProfileInvalid(f"profile {path.name} has unknown entries: {', '.join(sorted(unknown))}")
     labels = fields.get("labels", list(EMOTIONS))
     if not isinstance(labels, list) or not labels or not set(map(str, labels)) <= set(EMOTIONS):
@@ -138,7 +156,25 @@ def load_profile(name: str) -> Profile:
         text=_location(fields, "text", path),
         w_speech=w_speech,
         w_text=w_text,
+        transcription=_transcription(fields, path),
     )
+
+
+def _transcription(fields: dict[str, Any], profile: Path) -> Transcription | None:
+    """The transcriber; a folder beside the profile's file goes before a Hub id of that name."""
+    table = fields.get("transcription")
+    if table is None:
+        return None
+    checkpoint = table.get("checkpoint") if isinstance(table, dict) else None
+    language = table.get("language") if isinstance(table, dict) else None
+    if not isinstance(checkpoint, str) or not checkpoint or table.keys() - {"checkpoint", "language"}:
+        raise ProfileInvalid(
+            f"[transcription] of profile {profile.name} names a checkpoint and perhaps a language, nothing else"
+        )
+    if language is not None and not (isinstance(language, str) and re.fullmatch(r"[a-z]{2,3}", language)):
+        raise ProfileInvalid(f'[transcription] language of profile {profile.name} has to be a code like "en"')
+    folder = profile.parent / Path(checkpoint).expanduser()
+    return Transcription(str(folder.resolve()) if folder.is_dir() else checkpoint, language)
 
 
 def _location(fields: dict[str, Any], side: str, profile: Path) -> str | None:

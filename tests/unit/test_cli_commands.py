@@ -50,7 +50,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
     commands = group.commands  # type: ignore[attr-defined]
 
     assert set(commands) == {
-        *("analyze", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
+        *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
         *("sql", "up", "down", "doctor", "version"),
     }
     for name, command in commands.items():

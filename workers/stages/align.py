@@ -55,7 +55,7 @@ def _work(claim: Claim) -> Outcome:
     assert claim.group_id is not None
     members = _members(claim.group_id)
     context.await_preload()
-    _load_aligners(members)
+    _load_models(members)
     results = [(member, _result(member)) for member in members]
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
@@ -64,12 +64,16 @@ def _work(claim: Claim) -> Outcome:
     return Outcome(summary, lambda conn: _commit(conn, claim, results))
 
 
-def _load_aligners(members: Sequence[Member]) -> None:
+def _load_models(members: Sequence[Member]) -> None:
     """Load what the group's jobs name besides the usual, so that it does not count as work on its first recording."""
     from ml.alignment.registry import find_aligner
 
     for name in {member.options["aligner"] for member in members}:
         find_aligner(name).preload()
+    for name in {member.options["transcriber"] for member in members} - {None}:
+        from ml.transcription.transcriber import preload
+
+        preload(name)
 
 
 def _members(group_id: int) -> list[Member]:

@@ -84,6 +84,8 @@ def fingerprint(folder: Path) -> str:
 def _files(folder: Path) -> Iterator[Path]:
     names = {"config.json", "preprocessor_config.json", "processor_config.json", "vocab.json"}
     names |= {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", _INDEX}
+    # What a recogniser's checkpoint has besides.
+    names |= {"generation_config.json", "tokenizer.json", "merges.txt", "normalizer.json"}
     for path in folder.iterdir():
         if path.name in names or path.match("model*.safetensors"):
             yield path
@@ -151,7 +153,8 @@ def _fetched(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=["*.json", "model*.safetensors"]))
+        wanted = ["*.json", "*.txt", "model*.safetensors"]
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     except (OSError, ValueError) as exc:
         raise CheckpointMissing(
             f"the Hub's checkpoint {hub_id} is not on this machine and cannot be fetched ({type(exc).__name__})",

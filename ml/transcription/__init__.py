@@ -1,0 +1,1 @@
+"""Optional speech recognition, for recordings without a transcript."""

@@ -1,0 +1,114 @@
+"""`tenor align`: one recording aligned in this process, as tables, in another program's format, or as a picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ml.alignment.options import AlignOptions
+from ml.alignment.quality import SENTENCES
+from ml.alignment.recording import align_recording
+from ml.alignment.types import Alignment, Utterance
+from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
+from ml.errors import TenorError
+from ml.transcripts import find_transcript
+from ops.cli.session import Session
+from ops.cli.text import visible
+from ops.drawing.alignment_tables import clock_ms, quality_notes, speakers_table, utterances_table, words_table
+
+#: What each option prints.
+FORMS: dict[str, Callable[[Alignment, str], str]] = {
+    "--textgrid": lambda alignment, name: to_textgrid(alignment),
+    "--ctm": to_ctm,
+    "--srt": lambda alignment, name: to_srt(alignment),
+    "--rttm": to_rttm,
+}
+#: What an alignment must have for a format to hold anything, and the sentence when it has not.
+NEEDS: dict[str, tuple[Callable[[Utterance], object], str]] = {
+    "--ctm": (lambda u: u.words, "No word has a time, so the CTM is empty."),
+    "--srt": (lambda u: u.text, "There is no text, so the SRT is empty."),
+}
+
+
+class TranscriptMissing(TenorError):
+    """The transcript that was named is not there."""
+
+    code = "transcript_missing"
+    hint = "Check the path; without --transcript, the one beside the recording is used."
+
+
+class PlotUnsupported(TenorError):
+    """The picture's name asks for another format."""
+
+    code = "plot_unsupported"
+    hint = "Give the picture a name that ends in .png."
+
+
+def align(
+    session: Session,
+    file: Path,
+    transcript: Path | None,
+    given: dict[str, Any],
+    *,
+    form: str | None,
+    plot: Path | None,
+    window: tuple[float, float | None],
+) -> None:
+    """Align and show; `form` is a key of `FORMS`, "--json", or None for tables; `window` bounds tables and picture."""
+    if transcript is not None and not transcript.is_file():
+        raise TranscriptMissing(f"there is no transcript {transcript}")
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise PlotUnsupported(f"{plot.name} is no PNG")
+    options = AlignOptions(**given)
+    alignment = align_recording(file, transcript or find_transcript(file), options)
+    if form == "--json":
+        session.document(to_json(alignment))
+    elif form is not None:
+        session.stdout.write(FORMS[form](alignment, file.stem))
+    else:
+        _tables(session, file, alignment, within(alignment, window))
+    for line in warnings(alignment, form):
+        session.say(line)
+    if plot is not None:
+        from ops.drawing.alignment import save_alignment
+
+        save_alignment(file, alignment, options.channels, plot, *window)
+        session.say(f"Picture: {visible(str(plot))}")
+
+
+def _tables(session: Session, file: Path, alignment: Alignment, shown: tuple[Utterance, ...]) -> None:
+    session.print(f"recording   {visible(file.name)}")
+    session.print(f"length      {clock_ms(alignment.duration_s)} ({alignment.duration_s:.3f} s)")
+    session.print(f"aligner     {alignment.aligner}")
+    session.print(f"language    {alignment.language or 'unknown: there is no text'}")
+    session.out.print(speakers_table(alignment))
+    session.out.print(utterances_table(shown))
+    if any(u.words for u in shown):
+        session.out.print(words_table(shown))
+    else:
+        session.print("No word has a time.")
+    for line in quality_notes(shown):
+        session.print(line)
+
+
+def within(alignment: Alignment, window: tuple[float, float | None]) -> tuple[Utterance, ...]:
+    """The utterances that are heard in a window, with those of their words that are."""
+    start_s, end_s = window[0], alignment.duration_s if window[1] is None else window[1]
+    if start_s <= 0 and end_s >= alignment.duration_s:
+        return alignment.utterances
+    return tuple(
+        replace(u, words=u.words and tuple(w for w in u.words if w.start_s < end_s and w.end_s > start_s))
+        for u in alignment.utterances
+        if u.start_s < end_s and u.end_s > start_s
+    )
+
+
+def warnings(alignment: Alignment, form: str | None) -> list[str]:
+    """What a person should know about the result, a sentence each; tables tell about single utterances themselves."""
+    found = []
+    note = alignment.quality.get("transcript")
+    if note is not None:
+        found.append(f"Warning: {alignment.quality.get('detail') or SENTENCES.get(str(note), str(note))}.")
+    if form in NEEDS and not any(NEEDS[form][0](u) for u in alignment.utterances):
+        found.append(f"Warning: {NEEDS[form][1]}")
+    return [visible(line) for line in found]
