@@ -6,8 +6,12 @@ MISMATCH = "transcript_mismatch"
 NOT_ALIGNED = "words_not_aligned"
 #: No aligner for the language: text and utterance times are kept.
 NO_ALIGNER = "language_not_aligned"
+#: Somebody speaks here, but the transcript of the recording holds no words for it.
+NOT_IN_TRANSCRIPT = "speech_not_in_transcript"
 
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
-    NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
+    NOT_ALIGNED: "its words were not found in the sound; text and times are those of the transcript",
+    NO_ALIGNER: "no aligner for this language and no times in the transcript; its text was shared over the speech",
+    NOT_IN_TRANSCRIPT: "there is speech that the transcript does not hold; analysed by voice alone",
 }

@@ -90,7 +90,7 @@ def test_plain_text_gives_utterances_with_times(tmp_path: Path) -> None:
 
     assert len(alignment.utterances) > 3
     said = " ".join(u.text or "" for u in alignment.utterances)
-    assert said.split()[:3] == [word.strip(".,!?") for word in text.split()[:3]]
+    assert said.split() == text.split()
     assert all(u.words for u in alignment.utterances)
 
 

@@ -113,7 +113,7 @@ def measure_mismatch(aligner: Aligner, references: Sequence[Reference]) -> tuple
 
 #: Words that two unrelated sentences may share.
 _COMMON = frozenset(
-    "a an and are as at by for from he her his i in is it of on or she that the they to was with".split()
+    ["a", "an", "and", "are", "as", "at", "by", "for", "from", "he", "her", "his", "i", "in", "is", "it", "of", "on", "or", "she", "that", "the", "they", "to", "was", "with"]
 )
 
 
