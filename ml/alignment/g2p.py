@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.alignment.phones import ARPABET, VOWELS
 from ml.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 WEIGHTS_SHA256 = "b8af35e4596d8dd5836dfd3fe9b2ba4f97b9c311efe8879544cbcfcbd566d8c6"
 #: Rows of the weights' tables. <pad> and <unk> are never used here.
 _LETTERS = ("<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz")
-_VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
-_CONSONANTS = ["B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"]
 #: No word has more phones.
 MAX_PHONES = 24
 
@@ -37,8 +36,8 @@ class PronunciationModelChanged(ModelError):
 def _phones() -> list[str]:
     """The phones in the order of the weights: by name, vowels once for each stress, UW also without."""
     names: list[str] = []
-    for name in sorted((*_VOWELS, *_CONSONANTS)):
-        if name in _VOWELS:
+    for name in sorted(ARPABET):
+        if name in VOWELS:
             names += [name] * (4 if name == "UW" else 3)
         else:
             names.append(name)

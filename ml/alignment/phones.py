@@ -6,8 +6,13 @@ import regex
 
 from ml.alignment.types import Phone
 
-VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
-CONSONANTS = frozenset(["B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"])
+VOWELS = frozenset(
+    ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+)  # fmt: skip
+CONSONANTS = frozenset(
+    ("B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "W",
+     "Y", "Z", "ZH")
+)  # fmt: skip
 ARPABET = VOWELS | CONSONANTS
 SILENCES = frozenset({"", "sil", "sp", "spn", "h#", "pau", "epi", "<eps>", "<sil>", "<s>", "</s>", "|", "<pad>"})
 
@@ -34,7 +39,7 @@ _MODIFIERS = regex.compile(r"[ːˑˈˌ͜͡\p{M}]")
 
 def arpabet(label: str) -> str | None:
     """One of `ARPABET` for a label in ARPAbet (with stress or position or without), TIMIT's 61 or IPA, else None."""
-    plain = regex.sub(r"(?<=[A-Za-z])[0-2]?(?:_[BIES])?$", "", label)
+    plain: str = regex.sub(r"(?<=[A-Za-z])[0-2]?(?:_[BIES])?$", "", label)
     if plain.upper() in ARPABET and (len(plain) > 1 or plain.isupper() or plain not in _IPA):
         return plain.upper()
     return _TIMIT.get(label) or _IPA.get(_MODIFIERS.sub("", label))
@@ -46,7 +51,7 @@ def is_silence(label: str) -> bool:
 
 
 def folded(phones: Sequence[Phone]) -> list[Phone]:
-    """The phones with labels of `ARPABET` ("" for an unknown one): silences left out, closures joined to their stops."""
+    """The phones with labels of `ARPABET`, "" for an unknown one; silences left out, closures joined to their stops."""
     result: list[Phone] = []
     closure: Phone | None = None
     for phone in phones:

@@ -1,5 +1,6 @@
 """Long stretches cut into utterances, and their text with them."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -63,7 +64,7 @@ def _cut_between_words(draft: Draft, max_s: float) -> list[Draft]:
     written = scan(text)
     places = indices(written, words)
     parts = []
-    for first, last in zip(firsts, firsts[1:], strict=False):
+    for first, last in itertools.pairwise(firsts):
         own = words[first:last]
         # The ends of a turn may be silent: what exceeds the limit there goes first.
         start = own[0].start_s if first else max(draft.start_s, min(own[0].start_s, own[-1].end_s - max_s))
@@ -94,7 +95,7 @@ def _cut_evenly(draft: Draft, max_s: float) -> list[Draft]:
     shares = share(draft.text or "", [1.0] * count)
     return [
         replace(draft, start_s=float(start), end_s=float(end), text=text or None)
-        for start, end, text in zip(times, times[1:], shares, strict=False)
+        for start, end, text in zip(times[:-1], times[1:], shares, strict=True)
     ]
 
 

@@ -4,6 +4,7 @@ Other languages: none. What a hyphenation library knows is where a printed word 
 syllables of one letter, and its breaks would have to be given invented times within the word.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +14,13 @@ from ml.alignment.types import Phone, Syllable, Utterance, Word
 #: What an English syllable can begin with (Giegerich 1992, English Phonology, §6.5), besides any one consonant but NG.
 _ONSETS = frozenset(
     tuple(onset.split())
-    for onset in ["P L", "P R", "P Y", "B L", "B R", "B Y", "T R", "T W", "T Y", "D R", "D W", "D Y", "K L", "K R", "K W", "K Y", "G L", "G R", "G W", "G Y", "F L", "F R", "F Y", "V Y", "TH R", "TH W", "TH Y", "S L", "S W", "S P", "S T", "S K", "S M", "S N", "S F", "S Y", "SH R", "HH Y", "HH W", "M Y", "N Y", "L Y", "Z Y", "S P L", "S P R", "S P Y", "S T R", "S T Y", "S K L", "S K R", "S K W", "S K Y"]
-)
+    for onset in (
+        "P L", "P R", "P Y", "B L", "B R", "B Y", "T R", "T W", "T Y", "D R", "D W", "D Y", "K L", "K R", "K W", "K Y",
+        "G L", "G R", "G W", "G Y", "F L", "F R", "F Y", "V Y", "TH R", "TH W", "TH Y", "S L", "S W", "S P", "S T",
+        "S K", "S M", "S N", "S F", "S Y", "SH R", "HH Y", "HH W", "M Y", "N Y", "L Y", "Z Y", "S P L", "S P R",
+        "S P Y", "S T R", "S T Y", "S K L", "S K R", "S K W", "S K Y",
+    )
+)  # fmt: skip
 
 
 def syllabified(utterance: Utterance) -> Utterance:
@@ -42,7 +48,7 @@ def english_syllables(words: Sequence[Word], phones: Sequence[Phone]) -> tuple[S
 def _of_word(phones: Sequence[Phone]) -> list[Syllable]:
     vowels = [i for i, phone in enumerate(phones) if phone.label in VOWELS]
     firsts = [0]
-    for before, after in zip(vowels, vowels[1:], strict=False):
+    for before, after in itertools.pairwise(vowels):
         between = [phone.label for phone in phones[before + 1 : after]]
         firsts.append(after - _onset(between))
     return [

@@ -18,7 +18,7 @@ from ml.alignment.tokens import tokens
 from ml.alignment.types import Phone, Word
 from ml.audio.reader import Audio
 from ml.audio.vad import speech_segments
-from ml.transcripts import Said, Turn
+from ml.transcripts import Turn
 
 #: Given times are rough; the aligner looks this far around them.
 MARGIN_S = 0.15
@@ -65,17 +65,17 @@ def _draft(turn: Turn, channel: int, duration_s: float) -> Draft | None:
     start, end = max(0.0, turn.start_s or 0.0), min(turn.end_s or 0.0, duration_s)
     if end - start < MIN_TURN_S:
         return None
-    words = turn.words and tuple(
-        Word(w.text, w.start_s, min(w.end_s, duration_s), w.confidence) for w in _heard(turn.words, duration_s)
+    words = tuple(
+        Word(said.text, said.start_s, min(said.end_s, duration_s), said.confidence)
+        for said in turn.words or ()
+        if said.start_s < duration_s
     )
-    phones = turn.phones and tuple(
-        Phone(p.text, p.start_s, min(p.end_s, duration_s)) for p in _heard(turn.phones, duration_s)
+    phones = tuple(
+        Phone(said.text, said.start_s, min(said.end_s, duration_s))
+        for said in turn.phones or ()
+        if said.start_s < duration_s
     )
     return Draft(start, end, channel, turn.speaker, text=turn.text or None, words=words or None, phones=phones or None)
-
-
-def _heard(said: Sequence[Said], duration_s: float) -> list[Said]:
-    return [item for item in said if item.start_s < duration_s]
 
 
 def _groups(drafts: Sequence[Draft], chosen: Sequence[int]) -> list[list[int]]:

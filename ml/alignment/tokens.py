@@ -43,7 +43,7 @@ def scan(text: str) -> list[Token]:
 
 def tokens(text: str) -> list[str]:
     """The words of a text as written."""
-    return _TOKEN.findall(text)
+    return [match.group() for match in _TOKEN.finditer(text)]
 
 
 def excerpt(text: str, words: Sequence[Token], first: int, last: int) -> str:

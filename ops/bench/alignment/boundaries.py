@@ -113,8 +113,9 @@ def measure_mismatch(aligner: Aligner, references: Sequence[Reference]) -> tuple
 
 #: Words that two unrelated sentences may share.
 _COMMON = frozenset(
-    ["a", "an", "and", "are", "as", "at", "by", "for", "from", "he", "her", "his", "i", "in", "is", "it", "of", "on", "or", "she", "that", "the", "they", "to", "was", "with"]
-)
+    ("a", "an", "and", "are", "as", "at", "by", "for", "from", "he", "her", "his", "i", "in", "is", "it", "of", "on",
+     "or", "she", "that", "the", "they", "to", "was", "with")
+)  # fmt: skip
 
 
 def _refused(aligner: Aligner, pieces: Sequence[Piece]) -> float:
