@@ -7,6 +7,7 @@ that half a day needs no more memory than some minutes, and nothing is left behi
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
@@ -32,6 +33,12 @@ class Audio:
     def __init__(self, store: IO[bytes], width: int, length: int, origins: tuple[int | None, ...]) -> None:
         """`store` holds `length` times `width` samples, float32, the channels of one instant side by side."""
         self._store, self._width, self._length, self.origins = store, width, length, origins
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float32]) -> "Audio":
+        """Samples [channels, n] at 16 kHz that are in memory already, each channel for itself."""
+        origins = (None,) if len(samples) == 1 else tuple(range(len(samples)))
+        return cls(BytesIO(samples.T.astype(np.float32).tobytes()), *samples.shape, origins)
 
     @property
     def channels(self) -> int:

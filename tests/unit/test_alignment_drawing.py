@@ -46,7 +46,7 @@ def written(alignment: Alignment, start_s: float, end_s: float) -> list[str]:
     lines = broken(start_s, end_s, whole_s=15.0)
     heard = [u for u in alignment.utterances if any(line.hears(u.start_s, u.end_s) for line in lines)]
     picture = _Picture(lines, heard, list(alignment.speakers), lettering(u.text or "" for u in heard))
-    silence = columns_of(Audio(np.zeros((1, 40 * RATE), np.float32), (None,)), 0, 1, 10)
+    silence = columns_of(Audio.of(np.zeros((1, 40 * RATE), np.float32)), 0, 1, 10)
     picture.save([silence] * len(lines), "title", Path("/dev/null"))
     return [item.get_text() for item in picture.figure.findobj(lambda a: hasattr(a, "get_text"))]
 

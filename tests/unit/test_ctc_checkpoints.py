@@ -73,7 +73,7 @@ def test_a_hub_checkpoint_is_fetched_without_pickle(folder: Path, monkeypatch: p
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     assert Checkpoint.parse("owner/name@abc").folder() == folder
     assert asked["hub_id"] == "owner/name" and asked["revision"] == "abc"
-    assert asked["allow_patterns"] == ["*.json", "model*.safetensors"]
+    assert asked["allow_patterns"] == ["*.json", "*.txt", "model*.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["ctc:", "ctc:/no/such/folder", "ctc:./nowhere", "ctc:a/b/c", "ctc:one"])

@@ -16,7 +16,7 @@ def test_spellings_of_a_language_are_one(written: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "english", "xx", "und", "mul", "zxx", "12", "my card was charged", "e" * 10_000]
+    "written", ["", "englisch", "xx", "und", "mul", "zxx", "12", "my card was charged", "e" * 10_000]
 )
 def test_what_is_no_language_is_refused_and_not_repeated(written: str) -> None:
     with pytest.raises(LanguageUnknown) as refused:
@@ -26,10 +26,10 @@ def test_what_is_no_language_is_refused_and_not_repeated(written: str) -> None:
 
 
 def test_jobs_that_spell_a_language_differently_share_alignments() -> None:
-    assert JobOptions(language="en_US").alignment() == JobOptions(language="eng").alignment()
+    assert JobOptions(language="en_US").alignment() == JobOptions(language="English").alignment()
     assert JobOptions(language="pl").alignment() != JobOptions(language="en").alignment()
     with pytest.raises(LanguageUnknown):
-        JobOptions(language="polish").alignment()
+        JobOptions(language="nonsense").alignment()
 
 
 def test_priority_is_no_part_of_an_alignments_identity_and_speakers_are() -> None:

@@ -84,7 +84,7 @@ def test_a_spreadsheets_line_about_the_delimiter_is_followed(tmp_path: Path) -> 
         ("C:\\calls\\x.wav,,,,,,,,", "manifest_path"),
         (",,en,,,,,,", "manifest_path"),
         ("x.wav,../secret.txt,,,,,,,", "manifest_transcript"),
-        ("x.wav,,english,,,,,,", "manifest_language"),
+        ("x.wav,,gibberish,,,,,,", "manifest_language"),
         ("x.wav,,xx,,,,,,", "manifest_language"),
         ("x.wav,,,left,,,,,", "manifest_channels"),
         ("x.wav,,,,,two,,,", "manifest_speakers"),

@@ -87,7 +87,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 def silence(seconds: float = 100.0) -> Audio:
     """A recording of one channel."""
-    return Audio(np.zeros((1, round(seconds * RATE)), np.float32), (None,))
+    return Audio.of(np.zeros((1, round(seconds * RATE)), np.float32))
 
 
 def deaf(pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
