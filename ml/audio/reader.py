@@ -37,8 +37,9 @@ class Audio:
     @classmethod
     def of(cls, samples: NDArray[np.float32]) -> "Audio":
         """Samples [channels, n] at 16 kHz that are in memory already, each channel for itself."""
-        origins = (None,) if len(samples) == 1 else tuple(range(len(samples)))
-        return cls(BytesIO(samples.T.astype(np.float32).tobytes()), *samples.shape, origins)
+        width, length = samples.shape
+        origins = (None,) if width == 1 else tuple(range(width))
+        return cls(BytesIO(samples.T.astype(np.float32).tobytes()), width, length, origins)
 
     @property
     def channels(self) -> int:
