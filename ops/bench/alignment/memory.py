@@ -56,7 +56,7 @@ def _measured(folder: Path, hours: float) -> dict[str, Any]:
     path = folder / f"{hours}.flac"
     _write(path, hours)
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", _ALIGN, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _ALIGN, str(path)], stdout=subprocess.PIPE, text=True, check=True)
     spent = time.perf_counter() - began
     path.unlink()
     figures = json.loads(done.stdout.splitlines()[-1])
@@ -69,7 +69,8 @@ def _measured(folder: Path, hours: float) -> dict[str, Any]:
 
 def _write(path: Path, hours: float) -> None:
     """So many hours of the sample calls in one channel, each round a little louder or softer than the one before."""
-    calls = [decode(call).mean(axis=0) for call in sorted(ARCHIVE.glob("*.ogg"))]
+    # Those with a transcript: the archive also holds a recording that is damaged.
+    calls = [decode(text.with_suffix(".ogg")).mean(axis=0) for text in sorted(ARCHIVE.glob("*.txt"))]
     left, turn = round(hours * 3600 * SAMPLE_RATE), 0
     with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, subtype="PCM_16") as file:
         while left > 0:
