@@ -65,10 +65,10 @@ def test_any_bytes_are_a_transcript_or_unreadable(tmp_path: Path, raw: bytes) ->
 #: What the forms are made of; "swordfish" is what nobody may see in a message.
 MARKS = st.sampled_from(
     ["swordfish", "swordfish ", '"swordfish"', "0", "1.5", "-0", "-3", "nan", "1e400", "inf", "9" * 60, "00:01.000",
-     " --> ", "\n", "\n\n", "\t", " ", ",", ";", '"', '""', "'", "x", "y", "SPEAKER", "<NA>", "A", "1", "2", "{ a / b }",
-     "<o>", '"IntervalTier"', '"TextTier"', '"words"', '"phones"', "xmin = 1", "<v Ann>", "</v>", "&lt;", "WEBVTT",
-     "NOTE", "start", "end", "text", "speaker", "start_ms", "recording", "SIL", "<s>", "Total score", "[", "]", "{", "}",
-     "\u2028", "\x85", "é", "두", "\ufeff"]
+     " --> ", "\n", "\n\n", "\t", " ", ",", ";", '"', '""', "'", "x", "y", "SPEAKER", "<NA>", "A", "1", "2",
+     "{ a / b }", "<o>", '"IntervalTier"', '"TextTier"', '"words"', '"phones"', "xmin = 1", "<v Ann>", "</v>", "&lt;", "WEBVTT",
+     "NOTE", "start", "end", "text", "speaker", "start_ms", "recording", "SIL", "<s>", "Total score", "[", "]", "{",
+     "}", "\u2028", "\x85", "é", "두", "\ufeff"]
 )  # fmt: skip
 FORMS = st.one_of(st.binary(max_size=200), st.lists(MARKS, max_size=60).map(lambda parts: "".join(parts).encode()))
 
@@ -87,66 +87,15 @@ def test_any_bytes_under_any_extension_are_a_transcript_or_unreadable(
 
 
 NAMES = st.sampled_from(
-    [
-        "segments",
-        "words",
-        "word_segments",
-        "start",
-        "end",
-        "duration",
-        "text",
-        "word",
-        "speaker",
-        "language",
-        "score",
-        "case",
-        "phones",
-        "phone",
-        "transcript",
-        "startOffset",
-        "endOffset",
-        "alignedWord",
-        "recognizedPhrases",
-        "nBest",
-        "display",
-        "offset",
-        "offsetInTicks",
-        "durationInTicks",
-        "channel",
-        "phrases",
-        "combinedPhrases",
-        "offsetMilliseconds",
-        "durationMilliseconds",
-        "locale",
-        "conversations",
-        "conversationItems",
-        "participantId",
-        "audioTimings",
-        "results",
-        "items",
-        "type",
-        "alternatives",
-        "content",
-        "start_time",
-        "end_time",
-        "speaker_label",
-        "channel_labels",
-        "channels",
-        "speaker_labels",
-        "Transcript",
-        "Items",
-        "Content",
-        "BeginOffsetMillis",
-        "EndOffsetMillis",
-        "ParticipantRole",
-        "recording_id",
-        "alignment",
-        "id",
-        "LanguageCode",
-        "conversationItemLevelTiming",
-        "recognitionStatus",
-    ]
-)
+    ["segments", "words", "word_segments", "start", "end", "duration", "text", "word", "speaker", "language",
+     "score", "case", "phones", "phone", "transcript", "startOffset", "endOffset", "alignedWord",
+     "recognizedPhrases", "nBest", "display", "offset", "offsetInTicks", "durationInTicks", "channel", "phrases",
+     "combinedPhrases", "offsetMilliseconds", "durationMilliseconds", "locale", "conversations", "conversationItems",
+     "participantId", "audioTimings", "results", "items", "type", "alternatives", "content", "start_time",
+     "end_time", "speaker_label", "channel_labels", "channels", "speaker_labels", "Transcript", "Items", "Content",
+     "BeginOffsetMillis", "EndOffsetMillis", "ParticipantRole", "recording_id", "alignment", "id", "LanguageCode",
+     "conversationItemLevelTiming", "recognitionStatus"]
+)  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats() | st.sampled_from(
         ["swordfish", "1.5", "PT1.5S", "PT", "success", "punctuation", "en-US", "\ud800", "\x00", "", "[noise]"]),
