@@ -17,10 +17,18 @@ def loudest(audio: Audio, start_s: float, end_s: float) -> int:
 
 
 def channels_of(audio: Audio, turns: Sequence[Turn]) -> list[int]:
-    """The channel each timed turn is heard on: the loudest; a named speaker keeps the one with most of their time."""
+    """The analysed channel each timed turn is heard on: the one the transcript names, else the loudest.
+
+    A named speaker keeps the one with most of their time.
+    """
     if audio.channels == 1:
         return [0] * len(turns)
-    single = [loudest(audio, turn.start_s or 0.0, turn.end_s or 0.0) for turn in turns]
+    single = [
+        audio.origins.index(turn.channel)
+        if turn.channel is not None and turn.channel in audio.origins
+        else loudest(audio, turn.start_s or 0.0, turn.end_s or 0.0)
+        for turn in turns
+    ]
     votes: dict[str, NDArray[np.float64]] = {}
     for turn, channel in zip(turns, single, strict=True):
         if turn.speaker is not None:

@@ -6,6 +6,8 @@ MISMATCH = "transcript_mismatch"
 NOT_ALIGNED = "words_not_aligned"
 #: No aligner for the language: text and utterance times are kept.
 NO_ALIGNER = "language_not_aligned"
+#: Somebody speaks here, but the transcript of the recording holds no words for it.
+NOT_IN_TRANSCRIPT = "speech_not_in_transcript"
 #: There is no transcript: the text was recognised.
 TRANSCRIBED = "transcribed"
 #: The transcriber does not know the language.
@@ -16,7 +18,9 @@ PARTLY_READ = "transcript_partly_read"
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
     PARTLY_READ: "part of the transcript could not be read and was left out",
-    NO_ALIGNER: "no aligner for this language and no times in the transcript; analysed by voice alone",
+    NOT_ALIGNED: "its words were not found in the sound; text and times are those of the transcript",
+    NO_ALIGNER: "no aligner for this language and no times in the transcript; its text was shared over the speech",
+    NOT_IN_TRANSCRIPT: "there is speech that the transcript does not hold; analysed by voice alone",
     TRANSCRIBED: "there is no transcript; the text is what the transcriber recognised",
     NOT_TRANSCRIBED: "the transcriber does not know this language; analysed by voice alone",
 }

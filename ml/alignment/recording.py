@@ -1,22 +1,26 @@
-"""One recording in, one immutable alignment out: utterances, speakers, words and phones."""
+"""One recording in, one immutable alignment out: utterances, speakers, words, syllables and phones."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ml.alignment import speakers
+from ml.alignment.aligner import Aligner
 from ml.alignment.assign import assign_speakers
 from ml.alignment.draft import Draft
+from ml.alignment.language import choose_language
 from ml.alignment.options import AlignOptions
-from ml.alignment.quality import PARTLY_READ
+from ml.alignment.quality import NO_ALIGNER, PARTLY_READ
 from ml.alignment.registry import find_aligner
+from ml.alignment.syllables import syllabified
 from ml.alignment.timed import from_timed_turns
 from ml.alignment.types import Alignment
-from ml.alignment.untimed import from_plain_text
+from ml.alignment.untimed import from_plain_text, shared_out
 from ml.alignment.untranscribed import from_voice_activity
 from ml.audio import vad
 from ml.audio.errors import AudioSilent
-from ml.audio.reader import open_audio
-from ml.transcripts import Transcript, TranscriptUnreadable, read_transcript
+from ml.audio.reader import Audio, open_audio
+from ml.transcripts import Transcript, TranscriptUnreadable, Turn, read_transcript
 
 
 def preload() -> None:
@@ -29,26 +33,28 @@ def preload() -> None:
 def align_recording(path: Path, transcript: Path | None, options: AlignOptions) -> Alignment:
     """Find a recording's utterances, who speaks them and where their words are.
 
-    A transcript with times gives the utterances; one without is aligned as a whole; without one, or with one that is
-    not what is said, voice activity gives them and `quality` says why there is no text. Raises a `RecordingError` for
-    audio that cannot be analysed.
+    A transcript with times gives the utterances; the words of one without are searched in the whole recording, and
+    shared over its speech where no aligner knows the language; without one, or with one that is not what is said,
+    voice activity gives them and `quality` says why there is no text. What no transcript says is recognised where the
+    options name a transcriber. Raises a `RecordingError` for audio that cannot be analysed, or a `ModelError` for a
+    transcriber that cannot be used.
     """
     aligner = find_aligner(options.aligner)
-    language = "en" if options.language == "auto" else options.language
-    spoken: str | None = language
     quality: dict[str, object] = {}
+    text, note = _read(transcript, path.stem, quality)
+    turns = text.turns if text is not None else ()
+    language = choose_language(options.language, text.language if text is not None else None, turns)
+    spoken: str | None = language
     with open_audio(path, options.channels) as audio:
-        text, note = _read(transcript, path.stem, quality)
         drafts: list[Draft] | None = None
-        if text is not None and text.turns:
-            make = from_timed_turns if text.turns[0].timed else from_plain_text
-            drafts, note = make(audio, text.turns, aligner, language, options.max_utterance_s)
-            if drafts is None:
+        if turns:
+            drafts, note = _from_transcript(audio, turns, aligner, language, options)
+            if note is not None:
                 quality["transcript"] = note
                 quality.pop("detail", None)
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note)
-            if drafts and options.transcriber is not None and (text is None or not text.turns):
+            if drafts and options.transcriber is not None and not turns:
                 from ml.transcription.drafts import transcribe_drafts
 
                 drafts, spoken = transcribe_drafts(audio, drafts, options, aligner)
@@ -59,15 +65,33 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
         named, utterances = assign_speakers(audio, drafts, options.speakers)
         return Alignment(
             duration_s=audio.duration_s,
-            aligner=aligner.name,
+            aligner=_aligned_by(turns, aligner),
             language=spoken if any(u.text for u in utterances) else None,
             speakers=named,
             utterances=tuple(
-                replace(utterance, number=number, language=spoken if utterance.text else None)
+                syllabified(replace(utterance, number=number, language=spoken if utterance.text else None))
                 for number, utterance in enumerate(utterances)
             ),
             quality=quality,
         )
+
+
+def _from_transcript(
+    audio: Audio, turns: Sequence[Turn], aligner: Aligner, language: str, options: AlignOptions
+) -> tuple[list[Draft] | None, str | None]:
+    """Utterances with text, None when it is not what is said; and what there is to say about the transcript."""
+    if turns[0].timed:
+        return from_timed_turns(audio, turns, aligner, language, options.max_utterance_s)
+    if aligner.can(language):
+        return from_plain_text(audio, turns, aligner, language, options.max_utterance_s)
+    return shared_out(from_voice_activity(audio, options.max_utterance_s, None), turns), NO_ALIGNER
+
+
+def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:
+    """Whose word times an alignment has: the aligner's, the transcript's own ("provided") or both ("mixed")."""
+    given = any(turn.words for turn in turns)
+    placed = any(turn.text and not turn.words for turn in turns)
+    return aligner.name if not given else "mixed" if placed else "provided"
 
 
 def _read(path: Path | None, recording: str, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:

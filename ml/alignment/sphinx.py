@@ -1,121 +1,215 @@
-"""Forced alignment of English to words and phones with pocketsphinx, whose acoustic model comes with the package."""
+"""Forced alignment of English to words and phones with pocketsphinx, whose acoustic model comes with the package.
+
+Hidden Markov models of three states per phone over 10 ms frames. The search is tried with narrow beams first and with
+wider ones when it fails or ends badly; what it then says is compared with an anti-text before the transcript is blamed.
+"""
 
 import functools
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.alignment import pronunciation
+from ml.alignment import g2p
 from ml.alignment.aligner import NotAligned, Piece, Placed
+from ml.alignment.pronunciation import pronounce
+from ml.alignment.spoken import spoken
+from ml.alignment.trimming import trim
 from ml.alignment.types import Phone, Word
 
-#: Acoustic score per 10 ms frame (log, the model's own scale). Read and spontaneous speech with its own text scores
-#: -10 to -25, with somebody else's text -40 to -70, if the search ends at all. Over many words chance evens out and
-#: hesitations add up, so long audio is given more room.
-MISMATCH_SCORE = {"short": -33.0, "long": -45.0}
-#: Texts beyond this are too long for one search.
-MAX_ALIGN_S = 240.0
-#: With the default beams words vanish or the search fails. Long audio needs wider ones.
-_BEAMS = {"short": (1e-80, 1e-60, 1e-80), "long": (1e-200, 1e-180, 1e-200)}
-_LONG_S = 20.0
+#: The caller cuts longer speech into pieces: the time and memory of a search grow with its length.
+MAX_ALIGN_S = 90.0
+#: Beams for HMM states, word ends and phones. With the package's defaults words vanish.
+_BEAMS = ((1e-80, 1e-60, 1e-80), (1e-200, 1e-180, 1e-200))
+#: Score per 10 ms frame over the words (log, the model's own scale). Read and spontaneous speech with its own text
+#: scores -8 to -33, in noise or reverberation down to -45; with somebody else's text -36 to -90.
+CERTAIN, HOPELESS = -33.0, -60.0
+#: Between those two: how much better than the anti-text the text must be. Somebody else's text is -20 to 29 better.
+MIN_LEAD = 30.0
+#: A frame's features look at 25.6 ms of sound from the frame's start on; a boundary between two frames is where the
+#: middles of both are equally far.
+FRAME_S, MIDDLE_S = 0.01, 0.0078
+
+#: Each phone and one that sounds little like it: the other manner and place for consonants, the other height and
+#: backness for vowels.
+_ANTI = {
+    "IY": "AO", "IH": "OW", "EH": "UW", "AE": "UW", "AA": "IY", "AO": "IY", "OW": "IH", "UH": "AE", "UW": "AE",
+    "AH": "IY", "ER": "AE", "EY": "UW", "AY": "UW", "OY": "AE", "AW": "IY", "P": "Z", "B": "S", "T": "M", "D": "SH",
+    "K": "N", "G": "S", "CH": "M", "JH": "M", "F": "N", "V": "K", "TH": "L", "DH": "K", "S": "M", "Z": "P", "SH": "N",
+    "ZH": "P", "HH": "M", "M": "S", "N": "SH", "NG": "S", "L": "S", "R": "S", "Y": "S", "W": "S",
+}  # fmt: skip
 
 #: The decoders are not thread-safe, and a worker's preload runs beside its first task.
 _lock = threading.Lock()
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A dictionary word where the search put it: frames, acoustic score of all of them, its phones."""
+
+    start: int
+    frames: int
+    score: int
+    phones: tuple[Phone, ...]
+
+    @property
+    def mean(self) -> float:
+        return self.score / max(1, self.frames)
+
+
 @functools.cache
-def _decoder(kind: str) -> Any:
+def _decoder(beams: tuple[float, float, float]) -> Any:
     from pocketsphinx import Decoder
 
-    beam, word_beam, phone_beam = _BEAMS[kind]
-    return Decoder(lm=None, loglevel="FATAL", bestpath=False, beam=beam, wbeam=word_beam, pbeam=phone_beam)
+    beam, word_beam, phone_beam = beams
+    # Mean normalisation over the piece, so that a result does not depend on what was aligned before.
+    return Decoder(lm=None, loglevel="FATAL", cmn="batch", bestpath=False, beam=beam, wbeam=word_beam, pbeam=phone_beam)
 
 
 def preload() -> None:
-    """Load the acoustic model now instead of at the first recording."""
+    """Load the models now instead of at the first recording."""
     with _lock:
-        _decoder("short")
+        _decoder(_BEAMS[0])
+    g2p.preload()
 
 
 def align(pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
     """Place the words of each piece."""
-    found: list[Placed | NotAligned] = []
-    for piece in pieces:
-        try:
-            words, phones = force_align(piece.samples, piece.words)
-        except NotAligned as exc:
-            found.append(exc)
-        else:
-            found.append(Placed(tuple(words), tuple(phones)))
+    return [_align(piece) for piece in pieces]
+
+
+def _align(piece: Piece) -> Placed | NotAligned:
+    """Times are trimmed to the sound; `Word.confidence` and `fit` are exp(score per frame / 30)."""
+    if len(piece.samples) > MAX_ALIGN_S * 16_000:
+        return NotAligned("the piece is too long for one search")
+    with _lock:
+        lookup = _decoder(_BEAMS[0]).lookup_word
+        said = [_pronounceable(word, lookup) for word in piece.words]
+        flat = [part for parts in said for part in parts]
+        if not flat or len(piece.samples) < 1600:
+            return NotAligned("nothing to align")
+        found = _search_and_judge(piece.samples, flat)
+    if isinstance(found, NotAligned):
+        return found
+    words, phones, scores = [], [], []
+    position = 0
+    for written, parts in zip(piece.words, said, strict=True):
+        own = found[position : position + len(parts)]
+        position += len(parts)
+        if own:
+            mean = sum(part.score for part in own) / max(1, sum(part.frames for part in own))
+            words.append(Word(written, _time(own[0].start), _time(own[-1].start + own[-1].frames), _likeness(mean)))
+            phones.append([phone for part in own for phone in part.phones])
+            scores.append(mean)
+    words, phones = trim(piece.samples, words, phones)
+    duration_s = len(piece.samples) / 16_000
+    return Placed(
+        tuple(replace(w, end_s=min(w.end_s, duration_s)) for w in words),
+        tuple(_with_silence([p for own in phones for p in own], duration_s)),
+        fit=_likeness(_mean(found)),
+    )
+
+
+def _search_and_judge(samples: NDArray[np.float32], words: list[str]) -> list[_Found] | NotAligned:
+    pcm = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
+    found: list[_Found] | None = None
+    for beams in _BEAMS:
+        decoder = _decoder(beams)
+        _teach(decoder, words)
+        wider = _search(decoder, pcm, words)
+        if wider is not None and (found is None or _mean(wider) > _mean(found)):
+            found = wider
+        if found is not None and _mean(found) >= CERTAIN:
+            return found
+    if found is None:
+        return NotAligned("the words do not fit into the audio")
+    if _mean(found) < HOPELESS or _mean(found) - _anti_score(_decoder(_BEAMS[-1]), pcm, words) < MIN_LEAD:
+        return NotAligned("the audio does not sound like the text")
     return found
 
 
-def force_align(samples: NDArray[np.float32], words: Sequence[str]) -> tuple[list[Word], list[Phone]]:
-    """Times of `words` (as written) in [n] samples at 16 kHz, from the start of the samples, and of their phones.
+def _anti_score(decoder: Any, pcm: bytes, words: list[str]) -> float:
+    """What a text of as many phones, each far from the right one, scores: little worse than a wrong text.
 
-    `Word.confidence` is exp(score per frame / 30). Raises `NotAligned` when the text is not what is said.
+    Noise and reverberation lower both alike. Anti-models for verifying utterances: Rahim, Lee and Juang 1997.
     """
-    said = [pronunciation.spoken(word) for word in words]
-    flat = [part for parts in said for part in parts]
-    if not flat or len(samples) < 1600:
-        raise NotAligned("nothing to align")
-    duration_s = len(samples) / 16_000
-    if duration_s > MAX_ALIGN_S:
-        raise NotAligned("the audio is too long for one search")
-    kind = "long" if duration_s > _LONG_S else "short"
-    with _lock:
-        pieces, phones = _search(_decoder(kind), samples, flat)
-    if len(pieces) != len(flat):
-        raise NotAligned("words were lost in the search")
-    frames = sum(count for _, _, _, count in pieces)
-    if sum(score for _, _, score, _ in pieces) / max(1, frames) < MISMATCH_SCORE[kind]:
-        raise NotAligned("the audio does not sound like the text")
-    result, position = [], 0
-    for word, parts in zip(words, said, strict=True):
-        own = pieces[position : position + len(parts)]
-        position += len(parts)
-        if own:
-            score = sum(piece[2] for piece in own) / max(1, sum(piece[3] for piece in own))
-            result.append(Word(word, own[0][0], own[-1][1], round(min(1.0, math.exp(score / 30)), 3)))
-    return result, phones
+    against = []
+    for word in words:
+        phones = decoder.lookup_word(word).split()
+        name = "anti-" + "-".join(phones).lower()
+        if decoder.lookup_word(name) is None:
+            decoder.add_word(name, " ".join(_ANTI[phone] for phone in phones), True)
+        against.append(name)
+    found = _search(decoder, pcm, against)
+    return _mean(found) if found else HOPELESS + CERTAIN
 
 
-def _search(
-    decoder: Any, samples: NDArray[np.float32], words: list[str]
-) -> tuple[list[tuple[float, float, int, int]], list[Phone]]:
+def _pronounceable(word: str, lookup: Any) -> list[str]:
+    parts = spoken(word, lambda part: lookup(part) is not None)
+    return [part for part in parts if lookup(part) is not None or pronounce(part, lookup)]
+
+
+def _teach(decoder: Any, words: Sequence[str]) -> None:
     for word in set(words):
         if decoder.lookup_word(word) is None:
-            decoder.add_word(word, pronunciation.phones(word), True)
-    pcm = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
+            decoder.add_word(word, pronounce(word, decoder.lookup_word), True)
+
+
+def _search(decoder: Any, pcm: bytes, words: Sequence[str]) -> list[_Found] | None:
     try:
         decoder.set_align_text(" ".join(words))
         _decode(decoder, pcm)
         if decoder.hyp() is None:
-            raise NotAligned("the search did not reach the end of the text")
+            return None
         # The second pass goes down to phones.
         decoder.set_alignment()
         _decode(decoder, pcm)
         # The object must stay alive while it is read: its items point into it.
         alignment = decoder.get_alignment()
-    except RuntimeError as exc:
-        raise NotAligned(str(exc)) from exc
+    except RuntimeError:
+        # Its way to say that the search did not reach the end of the text.
+        return None
     if alignment is None:
-        raise NotAligned("the search did not reach the end of the text")
-    pieces: list[tuple[float, float, int, int]] = []
-    phones: list[Phone] = []
+        return None
+    found = []
     for word in alignment:
         if not word.name.startswith(("<", "[", "+")):
-            pieces.append((word.start / 100, (word.start + word.duration) / 100, word.score, word.duration))
-        for phone in word:
-            phones.append(Phone(phone.name, phone.start / 100, (phone.start + phone.duration) / 100))
-    return pieces, phones
+            phones = tuple(Phone(p.name, _time(p.start), _time(p.start + p.duration)) for p in word)
+            found.append(_Found(word.start, word.duration, word.score, phones))
+    return found if len(found) == len(words) else None
 
 
 def _decode(decoder: Any, pcm: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(pcm, full_utt=True)
     decoder.end_utt()
+
+
+def _mean(found: Sequence[_Found]) -> float:
+    return sum(word.score for word in found) / max(1, sum(word.frames for word in found))
+
+
+def _likeness(mean: float) -> float:
+    return round(min(1.0, math.exp(mean / 30)), 3)
+
+
+def _time(frame: int) -> float:
+    return round(frame * FRAME_S + MIDDLE_S, 4) if frame else 0.0
+
+
+def _with_silence(phones: Sequence[Phone], duration_s: float) -> list[Phone]:
+    """The phones and "SIL" wherever there is none, so that they cover the piece."""
+    covered: list[Phone] = []
+    at = 0.0
+    for phone in phones:
+        if phone.start_s > at + 1e-3:
+            covered.append(Phone("SIL", at, phone.start_s))
+        at = min(phone.end_s, duration_s)
+        covered.append(replace(phone, end_s=at))
+    if duration_s > at + 1e-3:
+        covered.append(Phone("SIL", at, duration_s))
+    return covered

@@ -4,51 +4,107 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
 from ml.alignment.draft import Draft
+from ml.alignment.long_text import place_long
 from ml.alignment.loudness import channels_of
+from ml.alignment.moving import moved
 from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_ALIGNED
+from ml.alignment.speech_time import SpeechTime
+from ml.alignment.splitting import cut
 from ml.alignment.tokens import tokens
-from ml.alignment.types import Phone, Syllable, Word
+from ml.alignment.types import Phone, Word
 from ml.audio.reader import Audio
+from ml.audio.vad import speech_segments
 from ml.transcripts import Turn
 
 #: Given times are rough; the aligner looks this far around them.
 MARGIN_S = 0.15
-#: Pieces that are handed to the aligner at once.
-TOGETHER = 16
+#: Longer turns are searched window by window.
+ONE_SEARCH_S = 30.0
+#: Pieces that are handed to the aligner at once, and the seconds of audio they hold at most.
+TOGETHER, TOGETHER_S = 64, 600.0
+#: Shorter turns hold no speech.
+MIN_TURN_S = 0.05
 
 
 def from_timed_turns(
     audio: Audio, turns: Sequence[Turn], aligner: Aligner, language: str, max_s: float
 ) -> tuple[list[Draft] | None, str | None]:
-    """One utterance per turn; None and a reason when most of the text is not what is said."""
+    """One utterance per turn; None and a reason when most of the words are not those that are said.
+
+    Words and phones whose times the transcript gives stay as they are; the aligner places the others.
+    """
     drafts: list[Draft] = []
     lost = 0
     for turn, channel in zip(turns, channels_of(audio, turns), strict=True):
-        start, end = turn.start_s or 0.0, min(turn.end_s or 0.0, audio.duration_s)
-        if end - start < 0.05:
-            lost += 1
+        draft = _draft(turn, channel, audio.duration_s)
+        if draft is None:
+            lost += len(tokens(turn.text))
         else:
-            drafts.append(Draft(start, end, channel, turn.speaker, text=turn.text or None))
+            drafts.append(draft)
+    open_ones = [i for i, draft in enumerate(drafts) if draft.words is None and tokens(draft.text or "")]
     if not aligner.can(language):
-        return [p for d in drafts for p in cut(replace(d, quality=NO_ALIGNER if d.text else None), max_s)], None
-    spoken = [i for i, draft in enumerate(drafts) if draft.text]
-    failed = 0
-    for begin in range(0, len(spoken), TOGETHER):
-        group = spoken[begin : begin + TOGETHER]
-        for i, placed in zip(group, aligner.align([_piece(audio, drafts[i], language) for i in group]), strict=True):
-            failed += isinstance(placed, NotAligned)
-            drafts[i] = _with(drafts[i], placed)
-    if failed + lost > (len(spoken) + lost) / 2:
-        return None, MISMATCH
+        for i in open_ones:
+            drafts[i] = replace(drafts[i], quality=NO_ALIGNER)
+    else:
+        for group in _groups(drafts, open_ones):
+            for i, draft in zip(group, _place(audio, [drafts[i] for i in group], aligner, language), strict=True):
+                drafts[i] = draft
+        tried = sum(len(tokens(drafts[i].text or "")) for i in open_ones)
+        failed = sum(len(tokens(drafts[i].text or "")) for i in open_ones if drafts[i].quality == NOT_ALIGNED)
+        given = sum(len(turn.words or ()) for turn in turns)
+        if failed + lost > (tried + given + lost) / 2:
+            return None, MISMATCH
     return [piece for draft in drafts for piece in cut(draft, max_s)], None
 
 
-def _piece(audio: Audio, draft: Draft, language: str) -> Piece:
-    samples = audio.read(draft.channel, max(0.0, draft.start_s - MARGIN_S), draft.end_s + MARGIN_S)
-    return Piece(samples, tuple(tokens(draft.text or "")), language)
+def _draft(turn: Turn, channel: int, duration_s: float) -> Draft | None:
+    start, end = max(0.0, turn.start_s or 0.0), min(turn.end_s or 0.0, duration_s)
+    if end - start < MIN_TURN_S:
+        return None
+    words = tuple(
+        Word(said.text, said.start_s, min(said.end_s, duration_s), said.confidence)
+        for said in turn.words or ()
+        if said.start_s < duration_s
+    )
+    phones = tuple(
+        Phone(said.text, said.start_s, min(said.end_s, duration_s))
+        for said in turn.phones or ()
+        if said.start_s < duration_s
+    )
+    return Draft(start, end, channel, turn.speaker, text=turn.text or None, words=words or None, phones=phones or None)
+
+
+def _groups(drafts: Sequence[Draft], chosen: Sequence[int]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    seconds = 0.0
+    for i in chosen:
+        length = drafts[i].end_s - drafts[i].start_s
+        if not groups or len(groups[-1]) == TOGETHER or seconds + length > TOGETHER_S:
+            groups.append([])
+            seconds = 0.0
+        groups[-1].append(i)
+        seconds += length
+    return groups
+
+
+def _place(audio: Audio, drafts: Sequence[Draft], aligner: Aligner, language: str) -> list[Draft]:
+    short = [draft for draft in drafts if draft.end_s - draft.start_s <= ONE_SEARCH_S]
+    pieces = [Piece(_sound(audio, draft), tuple(tokens(draft.text or "")), language) for draft in short]
+    placed = iter(aligner.align(pieces))
+    return [
+        _with(draft, next(placed))
+        if draft.end_s - draft.start_s <= ONE_SEARCH_S
+        else _searched(audio, draft, aligner, language)
+        for draft in drafts
+    ]
+
+
+def _sound(audio: Audio, draft: Draft) -> NDArray[np.float32]:
+    return audio.read(draft.channel, max(0.0, draft.start_s - MARGIN_S), draft.end_s + MARGIN_S)
 
 
 def _with(draft: Draft, placed: Placed | NotAligned) -> Draft:
@@ -58,43 +114,21 @@ def _with(draft: Draft, placed: Placed | NotAligned) -> Draft:
     return replace(draft, words=at.words, phones=at.phones, syllables=at.syllables)
 
 
-def moved(placed: Placed, begin: float) -> Placed:
-    """What was placed, in the recording's time."""
-
-    def at(value: float) -> float:
-        return round(value + begin, 3)
-
-    return Placed(
-        tuple(Word(w.text, at(w.start_s), at(w.end_s), w.confidence) for w in placed.words),
-        placed.phones and tuple(Phone(p.label, at(p.start_s), at(p.end_s)) for p in placed.phones),
-        placed.syllables and tuple(Syllable(s.label, at(s.start_s), at(s.end_s)) for s in placed.syllables),
-        placed.fit,
+def _searched(audio: Audio, draft: Draft, aligner: Aligner, language: str) -> Draft:
+    begin = max(0.0, draft.start_s - MARGIN_S)
+    segments = [(start + begin, end + begin) for start, end in speech_segments(_sound(audio, draft))]
+    found = place_long(
+        lambda start, end: audio.read(draft.channel, start, min(end, draft.end_s + MARGIN_S)),
+        SpeechTime(segments),
+        tokens(draft.text or ""),
+        aligner,
+        language,
     )
-
-
-def cut(draft: Draft, max_s: float) -> list[Draft]:
-    """Cut a long turn between words nearest to even parts; without word times, the text is shared out by time."""
-    parts = int(np.ceil((draft.end_s - draft.start_s) / max_s))
-    if parts < 2:
-        return [draft]
-    step = (draft.end_s - draft.start_s) / parts
-    written = (draft.text or "").split()
-    pieces = []
-    for index in range(parts):
-        start, end = draft.start_s + index * step, draft.start_s + (index + 1) * step
-        if index == parts - 1:
-            end = draft.end_s
-        if draft.words is not None:
-            last = float("inf") if index == parts - 1 else end
-            words = tuple(w for w in draft.words if start <= (w.start_s + w.end_s) / 2 < last)
-            phones = draft.phones and tuple(p for p in draft.phones if start <= (p.start_s + p.end_s) / 2 < last)
-            syllables = draft.syllables and tuple(
-                s for s in draft.syllables if start <= (s.start_s + s.end_s) / 2 < last
-            )
-            text = " ".join(word.text for word in words) or None
-            piece = replace(draft, text=text, words=words, phones=phones, syllables=syllables)
-        else:
-            share = written[len(written) * index // parts : len(written) * (index + 1) // parts]
-            piece = replace(draft, text=" ".join(share) or None)
-        pieces.append(replace(piece, start_s=start, end_s=end))
-    return pieces
+    if found.share < 0.5:
+        return replace(draft, quality=NOT_ALIGNED)
+    return replace(
+        draft,
+        words=tuple(word for word in found.words if word is not None),
+        phones=tuple(found.phones) or None,
+        syllables=tuple(found.syllables) or None,
+    )

@@ -51,9 +51,7 @@ class WhisperTranscriber:
         languages: dict[str, int] = getattr(settings, "lang_to_id", None) or {}
         self._languages = {_ISO.get(code, code): code for code in (token.strip("<|>") for token in languages)}
         self._ids = {code: languages[f"<|{own}|>"] for code, own in self._languages.items()}
-        self._heads: list[tuple[int, int]] = [
-            (a, b) for a, b in getattr(settings, "alignment_heads", None) or ()
-        ]
+        self._heads: list[tuple[int, int]] = [(a, b) for a, b in getattr(settings, "alignment_heads", None) or ()]
         vocabulary = tokenizer.get_vocab()
         # The name changed with the third version.
         self._nobody = vocabulary.get("<|nospeech|>", vocabulary.get("<|nocaptions|>"))
