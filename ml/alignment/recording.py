@@ -35,8 +35,9 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
 
     A transcript with times gives the utterances; the words of one without are searched in the whole recording, and
     shared over its speech where no aligner knows the language; without one, or with one that is not what is said,
-    voice activity gives them and `quality` says why there is no text. Raises a `RecordingError` for audio that cannot
-    be analysed.
+    voice activity gives them and `quality` says why there is no text. What no transcript says is recognised where the
+    options name a transcriber. Raises a `RecordingError` for audio that cannot be analysed, or a `ModelError` for a
+    transcriber that cannot be used.
     """
     aligner = find_aligner(options.aligner)
     quality: dict[str, object] = {}
