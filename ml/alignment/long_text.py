@@ -8,23 +8,25 @@ alignment of very long audio segments).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
+from ml.alignment.excerpt import Excerpt, Read, take
 from ml.alignment.moving import moved
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.types import Phone, Syllable, Word
 
-#: A window's length: what its words should need, and how much more sound they are given.
+#: Speech that a window's words should need, and how much more of it they are given.
 EXPECTED_S, SLACK = 18.0, 1.4
-#: A window is never longer, however much silence it holds.
-MAX_WINDOW_S = 45.0
-#: Sound before and after the window's speech.
+#: The last window may hold all that is left when it is not longer.
+LAST_S = 35.0
+#: Sound before and after a window.
 MARGIN_S = 0.2
+#: A rest of speech after a word that holds no other.
+REST_S = 0.15
 #: Of the words found in a window so many are kept at most.
 KEEP = 0.75
 #: Words per second of speech: bounds of the first guess, and more than anybody says.
@@ -33,14 +35,12 @@ RATES, MAX_RATE = (1.5, 4.0), 7.0
 PAUSE_S = 0.15
 #: Words in a row whose confidence is below this share of the window's median are not where they were put.
 STRAY_WORDS, STRAY_SHARE = 4, 0.4
-#: When lost: so many words are sought, this much further on in the sound (s), or these so many words later.
+#: When lost: so many words are sought, this much further on in the speech (s), or these so many words later.
 PROBE_WORDS, LATER_S, LATER_WORDS = 10, (0.0, 15.0, 30.0), (8, 20, 45, 100, 200)
 #: A probe's words must stand together: so much longer than expected at most.
 PROBE_SPREAD = 2.0
 #: Speech that may pass without a word found before the rest is given up; and at the very beginning.
 MAX_LOST_S, MAX_LOST_AT_FIRST_S = 300.0, 120.0
-
-Read = Callable[[float, float], NDArray[np.float32]]
 
 
 @dataclass(slots=True)
@@ -83,11 +83,11 @@ class _Search:
         self.rate = float(np.clip(len(self.words) / max(1.0, self.speech.total), *RATES))
 
     def run(self) -> Found:
-        while self.word < len(self.words) and self.speech.between(self.at, self.speech.end) > 0.05:
+        while self.word < len(self.words) and self.speech.between(self.at, self.speech.end) > REST_S:
             self.at = self.speech.next(self.at)
             if not any(self._advance(end, count) for end, count in self._windows()):
                 self._find_again()
-            if self.lost_s > (MAX_LOST_S if self.found.share else MAX_LOST_AT_FIRST_S):
+            if self.lost_s > (MAX_LOST_S if self.word else MAX_LOST_AT_FIRST_S):
                 break
         return self.found
 
@@ -95,9 +95,9 @@ class _Search:
         """Ends of sound and counts of words to try from here, the most promising first."""
         left = len(self.words) - self.word
         rest_s = self.speech.between(self.at, self.speech.end)
-        if self.speech.end - self.at <= MAX_WINDOW_S and left <= max(MAX_RATE * rest_s, 1):
+        if rest_s <= LAST_S and left <= max(MAX_RATE * rest_s, 1):
             yield self.speech.end, left
-        end = min(self.speech.after(self.at, EXPECTED_S * SLACK), self.at + MAX_WINDOW_S)
+        end = self.speech.later(self.at, EXPECTED_S * SLACK)
         count = min(left, math.ceil(self.rate * self.speech.between(self.at, end) / SLACK))
         while count:
             yield end, count
@@ -105,16 +105,30 @@ class _Search:
 
     def _advance(self, end: float, count: int) -> bool:
         """Seek so many words up to `end` and keep those that are surely right; False when there is none."""
-        (placed,) = self.aligner.align([self._piece(self.at, end, self.word, count)])
-        if isinstance(placed, NotAligned):
+        placed = self._place([(self.at, end, self.word, count)])[0]
+        if placed is None:
             return False
-        placed = moved(placed, self._begin(self.at))
         last = self.word + count == len(self.words) and end >= self.speech.end
         kept = _sure(placed.words, everything=last)
-        if not kept:
-            return False
-        self._keep(placed, kept, count if kept == len(placed.words) else None)
-        return True
+        if kept:
+            self._keep(placed, kept, count if kept == len(placed.words) else None)
+        return kept > 0
+
+    def _place(self, wanted: Sequence[tuple[float, float, int, int]]) -> list[Placed | None]:
+        """Words (first, count) sought between two times, several at once, in the recording's times."""
+        heard = [self._hear(at, end) for at, end, _, _ in wanted]
+        pieces = [
+            Piece(excerpt.samples, tuple(self.words[word : word + count]), self.language)
+            for excerpt, (_, _, word, count) in zip(heard, wanted, strict=True)
+        ]
+        return [
+            None if isinstance(placed, NotAligned) or not placed.words else moved(placed, excerpt.span)
+            for excerpt, placed in zip(heard, self.aligner.align(pieces), strict=True)
+        ]
+
+    def _hear(self, at: float, end: float) -> Excerpt:
+        # Never into the sound of the last word that was kept.
+        return take(self.read, self.speech, max(self.found_until, at - MARGIN_S), end + MARGIN_S)
 
     def _keep(self, placed: Placed, kept: int, count: int | None) -> None:
         index = self.word
@@ -134,41 +148,45 @@ class _Search:
     def _find_again(self) -> None:
         """Move to where the text and the sound agree again, or on by one probe's reach."""
         for later_s in LATER_S:
-            at = self.speech.after(self.at, later_s) if later_s else self.at
-            starts = [self.word, *(self.word + n for n in LATER_WORDS)] if not later_s else [self.word]
+            at = self.speech.later(self.at, later_s) if later_s else self.at
+            starts = [self.word] if later_s else [self.word, *(self.word + n for n in LATER_WORDS)]
             tries = [(at, word) for word in starts if word < len(self.words)]
-            for (begin, word), placed in zip(tries, self._probe(tries), strict=True):
-                # Nothing moved: the same window would fail again.
-                if placed is not None and (word, placed) > (self.word, self.at + 1.0):
-                    self.lost_s += self.speech.between(self.at, placed)
-                    self.word, self.at = word, max(begin, placed - MARGIN_S)
+            for (_, word), begin in zip(tries, self._probe(tries), strict=True):
+                # Where nothing moves, the same window would fail again.
+                if begin is not None and (word > self.word or begin > self.at + 1.0):
+                    self._bridge(word, begin)
                     return
-        ahead = self.speech.after(self.at, LATER_S[-1] + LATER_S[1])
+        ahead = self.speech.later(self.at, LATER_S[-1] + LATER_S[1])
         self.lost_s += self.speech.between(self.at, ahead)
         self.at = ahead
 
     def _probe(self, tries: Sequence[tuple[float, int]]) -> list[float | None]:
-        """Where each probe begins, None for those that are not found."""
+        """Where each probe's words begin, None for those that are not found together."""
+        count = [min(PROBE_WORDS, len(self.words) - word) for _, word in tries]
+        placed = self._place(
+            [(at, self.speech.later(at, EXPECTED_S), word, n) for (at, word), n in zip(tries, count, strict=True)]
+        )
         spread_s = PROBE_WORDS / self.rate * PROBE_SPREAD
-        pieces = []
-        for at, word in tries:
-            end = min(self.speech.after(at, EXPECTED_S), at + MAX_WINDOW_S)
-            pieces.append(self._piece(at, end, word, min(PROBE_WORDS, len(self.words) - word)))
-        begins: list[float | None] = []
-        for (at, _), placed in zip(tries, self.aligner.align(pieces), strict=True):
-            begins.append(None)
-            if not isinstance(placed, NotAligned) and placed.words:
-                first, last = placed.words[0].start_s, placed.words[-1].end_s
-                if self.speech.between(first + self._begin(at), last + self._begin(at)) <= spread_s:
-                    begins[-1] = first + self._begin(at)
-        return begins
+        return [
+            p.words[0].start_s
+            if p is not None and self.speech.between(p.words[0].start_s, p.words[-1].end_s) <= spread_s
+            else None
+            for p in placed
+        ]
 
-    def _piece(self, at: float, end: float, word: int, count: int) -> Piece:
-        return Piece(self.read(self._begin(at), end + MARGIN_S), tuple(self.words[word : word + count]), self.language)
-
-    def _begin(self, at: float) -> float:
-        # Never into the sound of the last word that was kept.
-        return max(self.found_until, at - MARGIN_S)
+    def _bridge(self, word: int, begin: float) -> None:
+        """Go on at a later word and time; the words just before them may be in the speech just before."""
+        between_s = self.speech.between(self.at, begin - MARGIN_S)
+        count = min(word - self.word, math.ceil(self.rate * between_s))
+        placed = None
+        while count > 1 and placed is None and between_s > 0.5:
+            self.word = word - count
+            placed = self._place([(self.at, begin - MARGIN_S, self.word, count)])[0]
+            if placed is not None:
+                self._keep(placed, len(placed.words), count)
+            count //= 2
+        self.lost_s += between_s if placed is None else 0.0
+        self.word, self.at = word, max(self.found_until, begin - MARGIN_S)
 
 
 def _sure(words: Sequence[Word], *, everything: bool) -> int:

@@ -1,18 +1,23 @@
 """From the times of a piece to those of its recording."""
 
+from collections.abc import Callable
+
 from ml.alignment.aligner import Placed
 from ml.alignment.types import Phone, Syllable, Word
 
+Span = tuple[float, float]
 
-def moved(placed: Placed, begin_s: float) -> Placed:
-    """What was placed in a piece that begins at `begin_s`, in the recording's time."""
 
-    def at(value: float) -> float:
-        return round(value + begin_s, 3)
-
+def moved(placed: Placed, span: Callable[[float, float], Span]) -> Placed:
+    """What was placed in a piece, in the recording's time; `span` gives it for a start and an end in the piece."""
     return Placed(
-        tuple(Word(w.text, at(w.start_s), at(w.end_s), w.confidence) for w in placed.words),
-        placed.phones and tuple(Phone(p.label, at(p.start_s), at(p.end_s)) for p in placed.phones),
-        placed.syllables and tuple(Syllable(s.label, at(s.start_s), at(s.end_s)) for s in placed.syllables),
+        tuple(Word(w.text, *span(w.start_s, w.end_s), w.confidence) for w in placed.words),
+        placed.phones and tuple(Phone(p.label, *span(p.start_s, p.end_s)) for p in placed.phones),
+        placed.syllables and tuple(Syllable(s.label, *span(s.start_s, s.end_s)) for s in placed.syllables),
         placed.fit,
     )
+
+
+def later(begin_s: float) -> Callable[[float, float], Span]:
+    """The spans of a piece that begins at `begin_s`."""
+    return lambda start, end: (round(start + begin_s, 3), round(end + begin_s, 3))

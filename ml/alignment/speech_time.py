@@ -6,6 +6,9 @@ import numpy as np
 
 from ml.audio.vad import Segment
 
+#: A pause comes soon within this.
+SOON_S = 5.0
+
 
 class SpeechTime:
     """Speech segments in order, and how much speech lies between two times; all in seconds."""
@@ -38,13 +41,22 @@ class SpeechTime:
         """The speech between two times."""
         return max(0.0, self.until(end) - self.until(start))
 
+    def within(self, start: float, end: float) -> list[Segment]:
+        """The segments between two times, cut at them."""
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        last = int(np.searchsorted(self._starts, end, side="left"))
+        return [(max(start, a), min(end, b)) for a, b in self.segments[first:last]]
+
     def next(self, at: float) -> float:
         """Where speech goes on: the time itself within speech, else the next segment's start, else the end."""
         index = int(np.searchsorted(self._ends, at, side="right"))
         return max(at, float(self._starts[index])) if index < len(self._starts) else self.end
 
-    def after(self, start: float, spoken: float) -> float:
-        """The end of the segment in which so much speech has been heard since `start`."""
+    def later(self, start: float, spoken: float) -> float:
+        """When so much more speech has been heard: at the next pause, or there and then where none comes soon."""
         wanted = self.until(start) + spoken
         index = int(np.searchsorted(self._spoken[1:], wanted - 1e-9))
-        return float(self._ends[index]) if index < len(self._ends) else self.end
+        if index >= len(self._ends):
+            return self.end
+        exact = float(self._ends[index]) - (float(self._spoken[index + 1]) - wanted)
+        return float(self._ends[index]) if self._ends[index] - exact <= SOON_S else exact

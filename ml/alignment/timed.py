@@ -10,7 +10,7 @@ from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
 from ml.alignment.draft import Draft
 from ml.alignment.long_text import place_long
 from ml.alignment.loudness import channels_of
-from ml.alignment.moving import moved
+from ml.alignment.moving import later, moved
 from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_ALIGNED
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.splitting import cut
@@ -110,7 +110,7 @@ def _sound(audio: Audio, draft: Draft) -> NDArray[np.float32]:
 def _with(draft: Draft, placed: Placed | NotAligned) -> Draft:
     if isinstance(placed, NotAligned):
         return replace(draft, quality=NOT_ALIGNED)
-    at = moved(placed, max(0.0, draft.start_s - MARGIN_S))
+    at = moved(placed, later(max(0.0, draft.start_s - MARGIN_S)))
     return replace(draft, words=at.words, phones=at.phones, syllables=at.syllables)
 
 
