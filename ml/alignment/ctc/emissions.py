@@ -21,8 +21,10 @@ from ml.encoders.speech import SAMPLE_RATE, normalise
 
 #: Longer pieces run in windows of so many seconds, with so many more on both sides that only give context.
 WINDOW_S, CONTEXT_S = 30.0, 2.0
-#: Seconds of audio, padding included, of one forward pass; bounds memory (some 40 MB per second with large models).
-MAX_PASS_S = {"cpu": 40.0, "cuda": 600.0}
+#: Seconds of audio, padding included, of one forward pass; bounds memory (some 30 MB per second with large models). A
+#: CPU is busy with one piece already, and large passes leave its cache: passes of 40 s take 1.3 times as long as piece
+#: by piece (6 layers of 384, one thread).
+MAX_PASS_S = {"cpu": 5.0, "cuda": 600.0}
 #: The share of a pass that may be padding.
 MAX_PADDING = 0.1
 
