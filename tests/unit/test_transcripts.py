@@ -6,9 +6,14 @@ import os
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from ml.alignment.options import AlignOptions
 from ml.alignment.pronunciation import phones, spoken
+from ml.alignment.quality import PARTLY_READ
+from ml.alignment.recording import align_recording
 from ml.alignment.tokens import tokens
 from ml.transcripts import TranscriptUnreadable, Turn, content_hash, find_transcript, read_transcript
 from ml.transcripts.encoding import MAX_BYTES
@@ -211,6 +216,23 @@ def test_labels_of_programs_are_no_identities(name: str) -> None:
 @pytest.mark.parametrize("name", ["Ann", "Agent Ruth", "FEE042", "S1mon", "Carl 3rd"])
 def test_names_are_identities(name: str) -> None:
     assert not is_label(name)
+
+
+def test_what_was_left_out_of_a_transcript_stays_visible_in_its_alignment(tmp_path: Path) -> None:
+    audio = tmp_path / "call.wav"
+    soundfile.write(audio, np.random.default_rng(0).normal(0, 0.1, 3 * 16_000), 16_000)
+    transcript = write(tmp_path, "0 1 [SPEAKER_00] one\n1 2 [Ann Lee] two\n3 2 [Ann Lee] secret\n2.5 2.1 secret\n")
+
+    alignment = align_recording(audio, transcript, AlignOptions(aligner="none", language="pl"))
+
+    assert [utterance.text for utterance in alignment.utterances] == ["one", "two"]
+    assert {name: speaker.named for name, speaker in alignment.speakers.items()} == {
+        "SPEAKER_00": False,
+        "Ann Lee": True,
+    }
+    assert alignment.quality["transcript"] == PARTLY_READ
+    assert alignment.quality["problems"] == [f"call.txt, line {n}: it ends before it starts" for n in (3, 4)]
+    assert str(alignment.quality["detail"]).endswith("call.txt, line 3: it ends before it starts and 1 more")
 
 
 def test_words_are_spoken_as_people_say_them() -> None:
