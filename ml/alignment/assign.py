@@ -72,10 +72,12 @@ def _voices(audio: Audio, drafts: Sequence[Draft], count: int | None) -> list[in
     whose = np.array([s.voice for s in segments], np.int64)
     result: list[int] = []
     for draft in drafts:
-        # Segments are in order and do not overlap, so that those of a draft lie side by side.
-        first, last = np.searchsorted(ends, draft.start_s, "right"), np.searchsorted(starts, draft.end_s)
+        # Segments are in order and do not overlap, so that those of a draft lie side by side; at least one is taken,
+        # also for a draft too short to hold an instant.
+        first = min(int(np.searchsorted(ends, draft.start_s, "right")), len(whose) - 1)
+        last = max(int(np.searchsorted(starts, draft.end_s)), first + 1)
         heard = np.minimum(ends[first:last], draft.end_s) - np.maximum(starts[first:last], draft.start_s)
-        result.append(int(np.bincount(whose[first:last], heard).argmax()))
+        result.append(int(np.bincount(whose[first:last], np.maximum(heard, 1e-9)).argmax()))
     return result
 
 

@@ -58,7 +58,8 @@ def diarize(audio: Audio, speech: Sequence[Segment], count: int | None = None) -
     if not centres:
         return []
     vectors = _embed(audio, np.concatenate(centres))
-    voices = _path(vectors, _centroids(vectors, _averaged(vectors, [len(own) for own in centres]), count))
+    stretches = np.repeat(np.arange(len(centres)), [len(own) for own in centres])
+    voices = _path(vectors, _centroids(vectors, stretches, count))
     order: dict[int, int] = {}
     result: list[VoiceSegment] = []
     position = 0
@@ -82,8 +83,11 @@ def _centres(segment: Segment) -> NDArray[np.float64]:
 
 def _embed(audio: Audio, centres: NDArray[np.float64]) -> Vectors:
     """A unit vector [256] for the window around each middle."""
-    batches = [centres[i : i + WINDOWS_PER_PASS] for i in range(0, len(centres), WINDOWS_PER_PASS)]
-    return np.concatenate([speakers.embed_windows(np.stack(list(_windows(audio, batch)))) for batch in batches])
+    vectors = np.empty((len(centres), speakers.SIZE), np.float32)
+    for begin in range(0, len(centres), WINDOWS_PER_PASS):
+        batch = slice(begin, begin + WINDOWS_PER_PASS)
+        vectors[batch] = speakers.embed_windows(np.stack(list(_windows(audio, centres[batch]))))
+    return vectors
 
 
 def _windows(audio: Audio, centres: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
@@ -96,28 +100,24 @@ def _windows(audio: Audio, centres: NDArray[np.float64]) -> Iterator[NDArray[np.
         yield np.pad(samples, (before, size - len(samples) - before))
 
 
-def _averaged(vectors: Vectors, lengths: Sequence[int]) -> Vectors:
-    """Each vector's mean with the neighbours on either side in its own stretch of speech: half the noise."""
-    total, count = vectors.copy(), np.ones((len(vectors), 1), np.float32)
-    # 1 where the next window belongs to the same stretch.
-    joined = np.ones((len(vectors), 1), np.float32)
-    joined[np.cumsum(lengths) - 1] = 0
-    total[1:] += vectors[:-1] * joined[:-1]
-    total[:-1] += vectors[1:] * joined[:-1]
-    count[1:] += joined[:-1]
-    count[:-1] += joined[:-1]
-    return _unit(total / count)
+def _averaged(vectors: Vectors, stretches: NDArray[np.int64], chosen: NDArray[np.int64]) -> Vectors:
+    """The chosen vectors, each averaged with its neighbours in the same stretch of speech: half the noise."""
+    total = vectors[chosen]
+    for step in (-1, 1):
+        near = np.clip(chosen + step, 0, len(vectors) - 1)
+        total += vectors[near] * ((near != chosen) & (stretches[near] == stretches[chosen]))[:, None]
+    return _unit(total)
 
 
-def _centroids(vectors: Vectors, averaged: Vectors, count: int | None) -> Vectors:
-    """The unit centroids [voices, 256] of the clusters."""
+def _centroids(vectors: Vectors, stretches: NDArray[np.int64], count: int | None) -> Vectors:
+    """The unit centroids [voices, 256] of the clusters; `stretches` says which stretch of speech a window is of."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     chosen = np.unique(np.linspace(0, len(vectors) - 1, MAX_CLUSTERED).round().astype(int))
     sample = vectors[chosen]
     if len(sample) < 2 or count == 1:
         return _unit(vectors.mean(axis=0, keepdims=True))
-    tree = linkage(averaged[chosen], "average", "cosine")
+    tree = linkage(_averaged(vectors, stretches, chosen), "average", "cosine")
     least = min(MIN_VOICE_S / HOP_S * len(sample) / len(vectors), MIN_VOICE_SHARE * len(sample))
     if count is None:
         labels = fcluster(tree, SAME_VOICE_DISTANCE, "distance")
@@ -146,8 +146,9 @@ def _path(vectors: Vectors, centroids: Vectors) -> NDArray[np.int64]:
     """The voice of each window: best sum of cosine similarities less the price of changes; centroids follow."""
     for _ in range(_REFINEMENTS):
         path = _viterbi(vectors @ centroids.T)
-        own = [vectors[path == voice] for voice in range(len(centroids))]
-        centroids = _unit(np.stack([v.mean(axis=0) if len(v) else c for v, c in zip(own, centroids, strict=True)]))
+        member = (path == np.arange(len(centroids))[:, None]).astype(np.float32)
+        # A voice that has lost all its windows stays where it was.
+        centroids = _unit(np.where(member.any(axis=1, keepdims=True), member @ vectors, centroids))
     return _viterbi(vectors @ centroids.T)
 
 

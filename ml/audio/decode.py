@@ -170,7 +170,10 @@ def _skip(container: Any, start_s: float) -> int:
         return 0
     if start_s >= float(stream.duration * stream.time_base):
         return 0
-    container.seek(round(second / stream.time_base), stream=stream)
+    try:
+        container.seek(round(second / stream.time_base), stream=stream)
+    except av.error.FFmpegError:
+        return 0
     return second * SAMPLE_RATE
 
 

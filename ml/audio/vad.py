@@ -71,8 +71,8 @@ def preload() -> None:
 
 
 def find_speech(audio: Audio, channel: int | None) -> Speech:
-    """Speech in one channel of a recording (None: the mix), in memory that does not grow with its length but for five
-    bytes a frame; deterministic."""
+    """Speech in one channel of a recording (None: the mix), in memory that grows with its length only by some bytes a
+    frame; deterministic."""
     size = BLOCK_FRAMES * FRAME
     return _find(lambda: audio.blocks(channel, size))
 

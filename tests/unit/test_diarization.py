@@ -115,6 +115,11 @@ def test_turns_without_a_name_get_the_voice_that_is_heard_in_them(call: Audio, t
     assert diarization_error(turns, named).confusion_s < 0.1 * sum(t.end_s - t.start_s for t in turns)
 
 
+def test_a_turn_too_short_to_hear_anything_in_gets_a_voice_all_the_same(call: Audio) -> None:
+    _, utterances = assign_speakers(call, [Draft(1.0, 4.0, 0), Draft(5.0, 5.0, 0)], 1)
+    assert [u.speaker for u in utterances] == ["speaker 1", "speaker 1"]
+
+
 def test_a_name_stays_beside_voices_without_one(call: Audio, turns: list[Spoken]) -> None:
     drafts = [Draft(t.start_s, t.end_s, 0, "Ruth" if t.speaker == turns[0].speaker else None) for t in turns]
     found, utterances = assign_speakers(call, drafts, 1)
