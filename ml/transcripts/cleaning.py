@@ -19,6 +19,10 @@ _BRACKETED = re.compile(r"\[[^\[\]\n]{1,40}\]|<[^<>\n]{1,40}>|\{[^{}\n]{1,40}\}|
 _SOUND = re.compile(rf"(?:{_SOUNDS})(?:[ ,_-]+(?:{_SOUNDS}))*\.?", re.IGNORECASE)
 _PARENTHESES = re.compile(r"\(([^()\n]{1,40})\)")
 _SILENCE = frozenset({"sil", "sp", "spn", "silence", "pau", "epi", "h#", "#h", "#", "<eps>", "<s>", "</s>", "<sil>"})
+#: Written where a speaker is not known. Exactly so: Na and Nan are people.
+_NOBODY = frozenset(
+    {"", "-", "<NA>", "N/A", "None", "none", "NULL", "null", "NaN", "nan", "UNKNOWN", "Unknown", "unknown"}
+)
 #: What Postgres or a terminal cannot take: control characters, and halves of surrogate pairs out of JSON.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -69,4 +73,4 @@ def speaker(text: object) -> str | None:
     if text is None or isinstance(text, (bool, float, dict, list)):
         return None
     name = one_line(str(text)[:400])[:80].strip()
-    return None if name.lower() in {"", "<na>", "na", "none", "null", "unknown", "-"} else name
+    return None if name in _NOBODY else name

@@ -55,7 +55,7 @@ def find_beside(path: Path, extension: str) -> Path | None:
 
 def language_in_name(name: str) -> str | None:
     """The language tag in the name of subtitles, as it is written."""
-    match = _LANGUAGE.fullmatch(_stem(name).lower()) if extension_of(name) in (".srt", ".vtt") else None
+    match = _LANGUAGE.fullmatch(stem_of(name).lower()) if extension_of(name) in (".srt", ".vtt") else None
     return match.group(2) if match else None
 
 
@@ -96,7 +96,7 @@ def _listed(folder: str) -> dict[str, list[tuple[int, str]]]:
 
 def _stems(name: str) -> Iterator[tuple[str, int]]:
     """Names of recordings that a file may belong to, the plainest first."""
-    stem = _folded(_stem(name))
+    stem = _folded(stem_of(name))
     yield stem, 0
     base, extension = os.path.splitext(stem)
     if base and extension.lower() in EXTENSIONS:
@@ -106,7 +106,8 @@ def _stems(name: str) -> Iterator[tuple[str, int]]:
         yield match.group(1), 2
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """A file's name without the extension by which it is read."""
     extension = extension_of(name)
     return name[: -len(extension)] if extension else os.path.splitext(name)[0]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ml.transcripts.assembling import with_parts
 from ml.transcripts.encoding import decode, read_bytes
 from ml.transcripts.errors import TranscriptUnreadable
-from ml.transcripts.finding import find_beside, find_speakers, language_in_name
+from ml.transcripts.finding import find_beside, find_speakers, language_in_name, stem_of
 from ml.transcripts.formats import iemocap, nist, timit
 from ml.transcripts.language import code_of
 from ml.transcripts.registry import extension_of, reader_of
@@ -88,7 +88,7 @@ def _order(turn: Turn) -> tuple[float, float]:
 
 def _source(path: Path, recording: str | None) -> Source:
     text, broken = decode(read_bytes(path), path.name)
-    source = Source(path.name, text, recording if recording is not None else path.stem)
+    source = Source(path.name, text, recording if recording is not None else stem_of(path.name))
     for number in broken:
         source.problem(number, "it holds bytes that are not UTF-8")
     return source

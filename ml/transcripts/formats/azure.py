@@ -28,7 +28,7 @@ def is_fast(document: Any) -> bool:
 
 def is_conversation(document: Any) -> bool:
     """A request to, or a result of, conversation analysis."""
-    return isinstance(_conversations(document), list)
+    return any("conversationItems" in item for _, item in entries(_conversations(document), ""))
 
 
 def read_batch(source: Source, document: Any) -> Reading:

@@ -6,6 +6,7 @@ likelihood and no confidence. A phone is written with its neighbours (`AH(HH,L) 
 """
 
 import re
+from dataclasses import replace
 
 from ml.transcripts import cleaning
 from ml.transcripts.assembling import Spoken, turns_of, turns_of_phones
@@ -39,7 +40,7 @@ def read_syllables(source: Source) -> Reading:
     """Turns without text: when somebody speaks, and no more, since syllables belong to words."""
     spoken = ((item, cleaning.word(item.text)) for item in _items(source))
     turns = turns_of_phones([Said(label, item.start_s, item.end_s) for item, label in spoken if label])
-    return Reading([type(turn)(turn.text, turn.start_s, turn.end_s) for turn in turns])
+    return Reading([replace(turn, phones=None) for turn in turns])
 
 
 def _items(source: Source) -> list[Said]:

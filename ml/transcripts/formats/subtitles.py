@@ -53,18 +53,22 @@ def _cue(source: Source, number: int, stamp: str, text: str) -> list[Turn]:
     except BadTimes as exc:
         source.problem(number, str(exc))
         return []
-    pieces = _VOICE.split(_DASH.sub("", text))
-    said = [(name, _words(piece)) for name, piece in zip([None, *pieces[1::2]], pieces[0::2], strict=True)]
+    # What stands before the first voice has none.
+    pieces = [None, *_VOICE.split(text)]
+    said = [_named(name, piece or "") for name, piece in zip(pieces[0::2], pieces[1::2], strict=True)]
     said = [(name, words) for name, words in said if words]
-    letters, gone, turns = sum(len(words) for _, words in said), 0, []
+    letters, turns, first = sum(len(words) for _, words in said), [], start
     for name, words in said:
-        if name is None and (match := _NAME.match(words)) is not None and not cleaning.is_sound(match.group(1)):
-            name, words = match.group(1), words[match.end() :]
-        first, gone = gone, gone + len(words) if (name, words) != said[-1] else letters
-        begin, until = start + (end - start) * first / letters, start + (end - start) * min(gone, letters) / letters
-        turns.append(Turn(cleaning.said(words), round(begin, 3), round(until, 3), cleaning.speaker(name)))
-    return [turn for turn in turns if turn.text]
+        last = first + (end - start) * len(words) / letters
+        turns.append(Turn(words, round(first, 3), round(last, 3), cleaning.speaker(name)))
+        first = last
+    return turns
 
 
-def _words(text: str) -> str:
-    return cleaning.one_line(html.unescape(_TAG.sub("", text)))
+def _named(name: str | None, piece: str) -> tuple[str | None, str]:
+    """Who says a piece of a cue, and what."""
+    words = html.unescape(_DASH.sub("", _TAG.sub("", piece)))
+    match = _NAME.match(words)
+    if name is None and match is not None and not cleaning.is_sound(match.group(1)):
+        name, words = match.group(1), words[match.end() :]
+    return name, cleaning.said(words)
