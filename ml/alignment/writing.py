@@ -80,11 +80,11 @@ def to_ctm(alignment: Alignment, recording: str) -> str:
 
 
 def to_srt(alignment: Alignment) -> str:
-    """SubRip subtitles: `Speaker: text` for each utterance with text."""
+    """SubRip subtitles: `[Speaker]: text`, as WhisperX writes it, for each utterance with text."""
     cues = [u for u in alignment.utterances if u.text]
     return "\n".join(
         f"{number}\n{_clock(cue.start_s)} --> {_clock(cue.start_s + _length(cue.start_s, cue.end_s))}\n"
-        f"{_cue(cue.speaker)}: {_cue(cue.text or '')}\n"
+        f"[{_cue(cue.speaker).replace(']', ')')}]: {_cue(cue.text or '')}\n"
         for number, cue in enumerate(cues, start=1)
     )
 

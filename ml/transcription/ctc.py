@@ -27,7 +27,9 @@ class CtcTranscriber:
         #: An alphabet of capitals alone carries no case, and "I AM HERE" is no shouting.
         self._capitals = not any(len(token) == 1 and token.islower() for token in tokenizer.get_vocab())
         #: Never written. Left to the tokenizer, they would take the blanks with them, and with the blanks the times.
-        self._special = sorted(set(tokenizer.all_special_ids) - {tokenizer.pad_token_id})
+        self._special = sorted(
+            set(tokenizer.all_special_ids) - {tokenizer.pad_token_id, tokenizer.word_delimiter_token_id}
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "CtcTranscriber":

@@ -22,7 +22,7 @@ from ml.transcription.transcriber import Heard, spoken_words
 
 SAMPLE_RATE = 16_000
 #: Pieces of one pass. Each costs a full window (30 s) in the encoder, however short it is.
-TOGETHER = {"cpu": 4, "cuda": 32}
+TOGETHER = {"cpu": 4, "cuda": 16}
 #: Radford et al., section 4.5: text that compresses better than this repeats itself; and where the first token says
 #: "no speech" with this probability and the mean log-probability of the text is below that, nobody spoke.
 REPETITIVE, SILENT, UNLIKELY = 2.4, 0.6, -1.0
@@ -153,7 +153,9 @@ class WhisperTranscriber:
                 num_beams=1,
                 **spoken,
             )
-        rows = [_until(row, settings.eos_token_id) for row in found.tolist()]
+        # A text that fills the decoder is cut by a token, so that its end can be scored too.
+        room = self._model.config.max_target_positions - len(prompt) - 1
+        rows = [_until(row, settings.eos_token_id)[:room] for row in found.tolist()]
         # Once more with all tokens at once: what follows a piece's own end in the batch then has no say in its scores
         # and times, while in `generate` the times of a short text would change with the longest beside it.
         length = len(prompt) + max(map(len, rows)) + 1

@@ -3,12 +3,14 @@
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml.alignment.types import Alignment, Phone, Speaker, Syllable, Utterance, Word
 from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
+from ml.transcripts import read_transcript
 
 
 def recording(*utterances: Utterance, duration_s: float = 10.0) -> Alignment:
@@ -107,9 +109,9 @@ def test_srt_numbers_its_cues_and_no_text_looks_like_a_time_line() -> None:
     late = Utterance(3, "Caller", 3661.5, 3662.0, text="Bye.")
 
     assert to_srt(recording(HELLO, ANSWER, silent, late)).split("\n\n") == [
-        "1\n00:00:01,000 --> 00:00:02,500\nAgent Ruth: Hello, you.",
-        '2\n00:00:02,000 --> 00:00:04,000\nCaller: He said "no" → twice and left',
-        "3\n01:01:01,500 --> 01:01:02,000\nCaller: Bye.\n",
+        "1\n00:00:01,000 --> 00:00:02,500\n[Agent Ruth]: Hello, you.",
+        '2\n00:00:02,000 --> 00:00:04,000\n[Caller]: He said "no" → twice and left',
+        "3\n01:01:01,500 --> 01:01:02,000\n[Caller]: Bye.\n",
     ]
 
 
@@ -143,3 +145,31 @@ def test_json_holds_everything_but_the_voices() -> None:
 @pytest.mark.parametrize("write", [to_textgrid, to_srt, lambda a: to_ctm(a, "x"), lambda a: to_rttm(a, "x")])
 def test_a_recording_without_utterances_can_be_written(write) -> None:  # type: ignore[no-untyped-def]
     assert isinstance(write(recording()), str)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "speakers", "words"),
+    [
+        ("TextGrid", to_textgrid(recording(HELLO, ANSWER)), ["Agent Ruth", "Caller"], 2),
+        ("srt", to_srt(recording(HELLO, ANSWER)), ["Agent Ruth", "Caller"], 0),
+        ("rttm", to_rttm(recording(HELLO, ANSWER), "call"), ["Agent_Ruth", "Caller"], 0),
+        ("ctm", to_ctm(recording(HELLO, ANSWER), "call"), [None], 2),
+    ],
+)
+def test_what_is_written_can_be_read_as_a_transcript(
+    tmp_path: Path, suffix: str, text: str, speakers: list[str | None], words: int
+) -> None:
+    path = tmp_path / f"call.{suffix}"
+    path.write_text(text, encoding="utf-8")
+
+    found = read_transcript(path, "call")
+
+    assert found.problems == ()
+    assert [turn.speaker for turn in found.turns] == speakers
+    assert [(word.text, word.start_s, word.end_s) for word in found.turns[0].words or ()] == [
+        ("Hello", 1.1, 1.6),
+        ("you", 1.8, 2.4),
+    ][:words]
+    if suffix in {"TextGrid", "srt"}:
+        assert [(t.start_s, t.end_s) for t in found.turns] == [(1.0, 2.5), (2.0, 4.0)]
+        assert found.turns[0].text == "Hello, you."

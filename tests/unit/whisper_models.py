@@ -59,7 +59,7 @@ def whisper_checkpoint(
         WhisperConfig(
             vocab_size=len(tokenizer), num_mel_bins=16, d_model=32, encoder_layers=2, decoder_layers=2,
             encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
-            max_source_positions=WINDOW_S * 50, max_target_positions=64, pad_token_id=end, bos_token_id=end,
+            max_source_positions=WINDOW_S * 50, max_target_positions=24, pad_token_id=end, bos_token_id=end,
             eos_token_id=end, decoder_start_token_id=start, suppress_tokens=None, begin_suppress_tokens=None,
         )
     )  # fmt: skip
