@@ -4,10 +4,10 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint types contracts check up down bench faults clean
+.PHONY: help setup demo test lint types contracts check up down bench bench-alignment faults clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: ## create .venv and install everything (does nothing when that is done)
 	@PYTHON="$(PYTHON)" sh ops/setup/setup.sh
@@ -38,6 +38,9 @@ down: setup ## stop them
 
 bench: setup ## COPY-and-upsert against row-by-row writing of scores
 	@$(BIN)/python -m ops.bench.score_writer
+
+bench-alignment: setup ## word and phone boundaries, diarization, speed, memory: DATA=folder ONLY=part,part
+	@$(BIN)/python -m ops.bench.alignment "$(or $(DATA),../shared/data)" --only "$(ONLY)"
 
 faults: setup ## break everything, then count: SEED=number FAULTS=100 CORPORA=folder ONLY=part of a name
 	@SEED="$(SEED)" FAULTS="$(FAULTS)" CORPORA="$(CORPORA)" ONLY="$(ONLY)" $(BIN)/python -m tests.faults

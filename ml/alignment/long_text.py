@@ -35,12 +35,14 @@ RATES, MAX_RATE = (1.5, 4.0), 7.0
 PAUSE_S = 0.15
 #: Words in a row whose confidence is below this share of the window's median are not where they were put.
 STRAY_WORDS, STRAY_SHARE = 4, 0.4
-#: When lost: so many words are sought, this much further on in the speech (s), or these so many words later.
-PROBE_WORDS, LATER_S, LATER_WORDS = 10, (0.0, 15.0, 30.0), (8, 20, 45, 100, 200)
-#: A probe's words must stand together: so much longer than expected at most.
-PROBE_SPREAD = 2.0
+#: When lost: so many words are sought in so much speech, this much further on in it, or these so many words later.
+#: Neighbouring stretches of speech overlap by more than the words need.
+PROBE_WORDS, PROBE_S, LATER_S, LATER_WORDS = 10, 22.0, (0.0, 12.0, 24.0), (8, 25, 75, 200)
+#: Words must stand together: over so much more speech than expected at most, and with so much between two (s). A few
+#: words can be put somewhere in any long stretch.
+SPREAD, STRAY_GAP_S = 2.0, 3.0
 #: Speech that may pass without a word found before the rest is given up; and at the very beginning.
-MAX_LOST_S, MAX_LOST_AT_FIRST_S = 300.0, 120.0
+MAX_LOST_S, MAX_LOST_AT_FIRST_S = 300.0, 90.0
 
 
 @dataclass(slots=True)
@@ -99,9 +101,9 @@ class _Search:
             yield self.speech.end, left
         end = self.speech.later(self.at, EXPECTED_S * SLACK)
         count = min(left, math.ceil(self.rate * self.speech.between(self.at, end) / SLACK))
-        while count:
-            yield end, count
-            count = count // 2 if count > PROBE_WORDS // 2 else 0
+        yield end, count
+        if count >= 2 * PROBE_WORDS:
+            yield end, count // 2
 
     def _advance(self, end: float, count: int) -> bool:
         """Seek so many words up to `end` and keep those that are surely right; False when there is none."""
@@ -109,7 +111,8 @@ class _Search:
         if placed is None:
             return False
         last = self.word + count == len(self.words) and end >= self.speech.end
-        kept = _sure(placed.words, everything=last)
+        kept = _sure(placed.words, everything=last) if self._together(placed.words) else 0
+        kept = self._before_gap(placed.words, kept)
         if kept:
             self._keep(placed, kept, count if kept == len(placed.words) else None)
         return kept > 0
@@ -132,10 +135,11 @@ class _Search:
 
     def _keep(self, placed: Placed, kept: int, count: int | None) -> None:
         index = self.word
-        for word in placed.words[:kept]:
+        strays = _strays(placed.words)
+        for position, word in enumerate(placed.words[:kept]):
             while self.words[index] != word.text:
                 index += 1
-            self.found.words[index] = word
+            self.found.words[index] = None if position in strays else word
             index += 1
         until = placed.words[kept - 1].end_s if kept < len(placed.words) else math.inf
         self.found.phones += [p for p in placed.phones or () if (p.start_s + p.end_s) / 2 < until]
@@ -149,7 +153,9 @@ class _Search:
         """Move to where the text and the sound agree again, or on by one probe's reach."""
         for later_s in LATER_S:
             at = self.speech.later(self.at, later_s) if later_s else self.at
-            starts = [self.word] if later_s else [self.word, *(self.word + n for n in LATER_WORDS)]
+            # A few words of the ten may be here still; those after them are then sought further on.
+            ahead_words = LATER_WORDS[:1] if later_s else LATER_WORDS
+            starts = [self.word, *(self.word + count for count in ahead_words)]
             tries = [(at, word) for word in starts if word < len(self.words)]
             for (_, word), begin in zip(tries, self._probe(tries), strict=True):
                 # Where nothing moves, the same window would fail again.
@@ -164,15 +170,16 @@ class _Search:
         """Where each probe's words begin, None for those that are not found together."""
         count = [min(PROBE_WORDS, len(self.words) - word) for _, word in tries]
         placed = self._place(
-            [(at, self.speech.later(at, EXPECTED_S), word, n) for (at, word), n in zip(tries, count, strict=True)]
+            [(at, self.speech.later(at, PROBE_S), word, n) for (at, word), n in zip(tries, count, strict=True)]
         )
-        spread_s = PROBE_WORDS / self.rate * PROBE_SPREAD
-        return [
-            p.words[0].start_s
-            if p is not None and self.speech.between(p.words[0].start_s, p.words[-1].end_s) <= spread_s
-            else None
-            for p in placed
-        ]
+        return [p.words[0].start_s if p is not None and self._together(p.words) else None for p in placed]
+
+    def _together(self, words: Sequence[Word]) -> bool:
+        return self.speech.between(words[0].start_s, words[-1].end_s) <= max(1.0, SPREAD * len(words) / self.rate)
+
+    def _before_gap(self, words: Sequence[Word], kept: int) -> int:
+        gaps = (i for i in range(1, kept) if self.speech.between(words[i - 1].end_s, words[i].start_s) > STRAY_GAP_S)
+        return next(gaps, kept)
 
     def _bridge(self, word: int, begin: float) -> None:
         """Go on at a later word and time; the words just before them may be in the speech just before."""
@@ -189,15 +196,20 @@ class _Search:
         self.word, self.at = word, max(self.found_until, begin - MARGIN_S)
 
 
-def _sure(words: Sequence[Word], *, everything: bool) -> int:
-    """How many of a window's words can be kept: up to a pause, and to where confidence collapses."""
+def _strays(words: Sequence[Word]) -> set[int]:
+    """Words in a row that the aligner put somewhere although they are not there."""
     confidence = np.array([0.5 if word.confidence is None else word.confidence for word in words])
     low = confidence < STRAY_SHARE * np.median(confidence)
-    runs = [i for i in range(len(words) - STRAY_WORDS + 1) if low[i : i + STRAY_WORDS].all()]
-    sure = runs[0] if runs else len(words)
-    if everything and not runs:
-        return sure
-    sure = min(sure, max(1, int(KEEP * len(words)))) if not runs or sure else 0
+    runs = (i for i in range(len(words) - STRAY_WORDS + 1) if low[i : i + STRAY_WORDS].all())
+    return {i for first in runs for i in range(first, first + STRAY_WORDS)}
+
+
+def _sure(words: Sequence[Word], *, everything: bool) -> int:
+    """How many of a window's words can be kept: up to a pause, and to where confidence collapses."""
+    strays = _strays(words)
+    if everything and not strays:
+        return len(words)
+    sure = min([*strays, max(1, int(KEEP * len(words)))])
     for index in range(sure, sure // 2, -1):
         if index < len(words) and words[index].start_s - words[index - 1].end_s >= PAUSE_S:
             return index

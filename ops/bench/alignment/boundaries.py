@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
+from ml.alignment.phones import folded
 from ops.bench.alignment.reference import Reference
 
 #: Within these, in milliseconds, a boundary counts as right.
@@ -65,8 +66,8 @@ def compare(reference: Reference, placed: Placed, result: Boundaries) -> None:
     for i, j in pairs:
         result.words.distances.append(placed.words[j].start_s - reference.words[i].start_s)
         result.words.distances.append(placed.words[j].end_s - reference.words[i].end_s)
-    said = [phone for phone in placed.phones or () if phone.label != "SIL"]
-    agreeing = match([p.text for p in reference.phones], [p.label for p in said])
+    said = folded(placed.phones or ())
+    agreeing = match([p.label for p in reference.phones], [p.label for p in said])
     result.phones.missed += len(reference.phones) - len(agreeing)
     for i, j in agreeing:
         result.phones.distances.append(said[j].start_s - reference.phones[i].start_s)
