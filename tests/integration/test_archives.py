@@ -146,7 +146,7 @@ def test_a_changed_line_is_another_alignment_and_an_unchanged_one_the_same(walke
 def test_every_problem_has_its_line_once_and_the_rest_goes_on(walker: Walker, calls: Path) -> None:
     manifest(
         calls,
-        "a.wav,,english,,,,",
+        "a.wav,,gibberish,,,,",
         "a.wav,,pl,,,,",
         "../b.wav,,,,,,",
         "b.wav,none.txt,,,,yesterday,",
@@ -205,7 +205,7 @@ def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: 
 
 
 def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,english,,,,")
+    manifest(calls, "a.wav,,gibberish,,,,")
     job = walker.walk(calls)
 
     with walker.engine.connect() as conn:
