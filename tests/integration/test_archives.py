@@ -193,7 +193,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_job_with_a_sentence(walker: Wa
 
 
 def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,english,,,,", "gone.wav,,,,,,")
+    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,gibberish,,,,", "gone.wav,,,,,,")
     whole = walker.files(walker.walk(calls))
 
     job = walker.walk(calls / "a.wav")
