@@ -12,8 +12,8 @@ from transformers import Wav2Vec2CTCTokenizer
 from ml.alignment.ctc.checkpoint import preprocessing
 from ml.alignment.ctc.emissions import WINDOW_S, CtcEncoder
 from ml.alignment.ctc.errors import CheckpointUnreadable
+from ml.quiet import quiet
 from ml.transcription.errors import TranscriberUnreadable
-from ml.transcription.quiet import quiet
 from ml.transcription.transcriber import Heard, spoken_words
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.modeling_outputs import BaseModelOutput
 
+from ml.quiet import quiet
 from ml.transcription.errors import TranscriberUnreadable, TranscriberUnsupported
-from ml.transcription.quiet import quiet
 from ml.transcription.token_times import token_times, words_of
 from ml.transcription.transcriber import Heard, spoken_words
 

@@ -1,7 +1,6 @@
 """Log-probabilities of a checkpoint's tokens in every frame, the same whatever a piece is batched with."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from math import ceil, prod
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import group_norm
 from transformers import Wav2Vec2ForCTC
-from transformers.utils import logging as transformers_logging
 
 from ml.alignment.ctc.errors import CheckpointUnreadable
 from ml.encoders.speech import SAMPLE_RATE, normalise
+from ml.quiet import quiet
 
 #: Longer pieces run in windows of so many seconds, with so many more on both sides that only give context.
 WINDOW_S, CONTEXT_S = 30.0, 2.0
@@ -73,7 +72,7 @@ class CtcEncoder:
         if dtype is None:
             dtype = torch.float32 if device == "cpu" else torch.bfloat16
         try:
-            with _quiet():
+            with quiet():
                 model, report = Wav2Vec2ForCTC.from_pretrained(
                     folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
                 )
@@ -198,17 +197,3 @@ class LengthAwareGroupNorm(nn.Module):
                 hidden[row : row + 1, :, :own], self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps
             )
         return result
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Reports and progress of loading do not belong into a worker's log or a command's output."""
-    level, progress = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if progress:
-            transformers_logging.enable_progress_bar()
