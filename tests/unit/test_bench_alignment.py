@@ -1,6 +1,5 @@
 """The alignment benchmark's arithmetic."""
 
-import importlib
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from ml.alignment.aligner import Placed
 from ml.alignment.types import Phone, Word
 from ml.transcripts import Said
+from ops.bench.alignment import __main__ as bench
 from ops.bench.alignment.boundaries import Boundaries, Errors, compare, match
 from ops.bench.alignment.reference import NoReference, Reference, read_timit
 
@@ -51,7 +51,6 @@ def test_without_the_recordings_it_says_so(tmp_path: Path) -> None:
 def test_the_last_line_is_json_and_missing_data_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = importlib.import_module("ops.bench.alignment.__main__")
     assert bench.main([str(tmp_path), "--only", "mismatch"]) == 1
     assert "Name the folder" in capsys.readouterr().err
     monkeypatch.setitem(bench.PARTS, "speed", lambda setting: {"realtime": 3.0})

@@ -59,8 +59,8 @@ def test_other_languages_and_unknown_phones_have_no_syllables() -> None:
 
 @pytest.mark.parametrize(
     ("label", "phone"),
-    [("AH0", "AH"), ("IY1_B", "IY"), ("aa", "AA"), ("ix", "IH"), ("axr", "ER"), ("hv", "HH"), ("tʃ", "CH"), ("ɑː", "AA"),
-     ("t͡ʃ", "CH"), ("eɪ", "EY"), ("ˈɛ", "EH"), ("ʘ", None), ("SIL", None)],
+    [("AH0", "AH"), ("IY1_B", "IY"), ("aa", "AA"), ("ix", "IH"), ("axr", "ER"), ("hv", "HH"), ("tʃ", "CH"),
+     ("ɑː", "AA"), ("t͡ʃ", "CH"), ("eɪ", "EY"), ("ˈɛ", "EH"), ("ʘ", None), ("SIL", None)],
 )  # fmt: skip
 def test_labels_of_any_aligner_are_read(label: str, phone: str | None) -> None:
     assert arpabet(label) == phone
