@@ -35,9 +35,15 @@ RATES, MAX_RATE = (1.5, 4.0), 7.0
 PAUSE_S = 0.15
 #: Words in a row whose confidence is below this share of the window's median are not where they were put.
 STRAY_WORDS, STRAY_SHARE = 4, 0.4
-#: When lost: so many words are sought in so much speech, this much further on in it, or these so many words later.
-#: Neighbouring stretches of speech overlap by more than the words need.
-PROBE_WORDS, PROBE_S, LATER_S, LATER_WORDS = 10, 22.0, (0.0, 12.0, 24.0), (8, 25, 75, 200)
+#: When lost, so many words are sought at once, in this many times the speech they should need: in more, other speech
+#: than theirs would let any words be put somewhere.
+PROBE_WORDS, PROBE_SLACK = 10, 2.5
+#: They are sought up to so many steps further on in the speech (each what they need), or later words at this place.
+STEPS_ON, WORDS_LATER = 9, (12, 24, 36, 48, 72, 96, 120, 160, 200)
+#: Of the ten the first may be here still and the others further on.
+PROBE_OFFSET = 5
+#: Probes that are handed to the aligner at once.
+PROBES_TOGETHER = 4
 #: Words must stand together: over so much more speech than expected at most, and with so much between two (s). A few
 #: words can be put somewhere in any long stretch.
 SPREAD, STRAY_GAP_S = 2.0, 3.0
@@ -119,15 +125,18 @@ class _Search:
 
     def _place(self, wanted: Sequence[tuple[float, float, int, int]]) -> list[Placed | None]:
         """Words (first, count) sought between two times, several at once, in the recording's times."""
-        heard = [self._hear(at, end) for at, end, _, _ in wanted]
-        pieces = [
-            Piece(excerpt.samples, tuple(self.words[word : word + count]), self.language)
-            for excerpt, (_, _, word, count) in zip(heard, wanted, strict=True)
+        sayable = [count <= max(1.0, MAX_RATE * self.speech.between(at, end)) for at, end, _, count in wanted]
+        heard = [self._hear(at, end) for (at, end, _, _), possible in zip(wanted, sayable, strict=True) if possible]
+        spans = [
+            self.words[word : word + n] for (_, _, word, n), possible in zip(wanted, sayable, strict=True) if possible
         ]
-        return [
-            None if isinstance(placed, NotAligned) or not placed.words else moved(placed, excerpt.span)
-            for excerpt, placed in zip(heard, self.aligner.align(pieces), strict=True)
-        ]
+        pieces = [Piece(e.samples, tuple(words), self.language) for e, words in zip(heard, spans, strict=True)]
+        results = iter(zip(heard, self.aligner.align(pieces) if pieces else (), strict=True))
+        return [self._heard(*next(results)) if possible else None for possible in sayable]
+
+    @staticmethod
+    def _heard(excerpt: Excerpt, placed: Placed | NotAligned) -> Placed | None:
+        return None if isinstance(placed, NotAligned) or not placed.words else moved(placed, excerpt.span)
 
     def _hear(self, at: float, end: float) -> Excerpt:
         # Never into the sound of the last word that was kept.
@@ -150,28 +159,31 @@ class _Search:
         self.at, self.found_until, self.lost_s = end, end, 0.0
 
     def _find_again(self) -> None:
-        """Move to where the text and the sound agree again, or on by one probe's reach."""
-        for later_s in LATER_S:
-            at = self.speech.later(self.at, later_s) if later_s else self.at
-            # A few words of the ten may be here still; those after them are then sought further on.
-            ahead_words = LATER_WORDS[:1] if later_s else LATER_WORDS
-            starts = [self.word, *(self.word + count for count in ahead_words)]
-            tries = [(at, word) for word in starts if word < len(self.words)]
-            for (_, word), begin in zip(tries, self._probe(tries), strict=True):
+        """Move to where the text and the sound agree again, or on by all that was searched."""
+        need_s = PROBE_WORDS / self.rate
+        tries = [(0.0, self.word + words) for words in (0, *WORDS_LATER)]
+        tries += [(step * need_s, self.word + words) for step in range(1, STEPS_ON) for words in (0, PROBE_OFFSET)]
+        # What skips least comes first.
+        tries.sort(key=lambda t: t[0] * self.rate + t[1] - self.word)
+        tries = [(self.speech.exactly(self.at, on_s), word) for on_s, word in tries if word < len(self.words)]
+        for first in range(0, len(tries), PROBES_TOGETHER):
+            some = tries[first : first + PROBES_TOGETHER]
+            for (_, word), begin in zip(some, self._probe(some), strict=True):
                 # Where nothing moves, the same window would fail again.
                 if begin is not None and (word > self.word or begin > self.at + 1.0):
                     self._bridge(word, begin)
                     return
-        ahead = self.speech.later(self.at, LATER_S[-1] + LATER_S[1])
+        ahead = self.speech.exactly(self.at, STEPS_ON * need_s)
         self.lost_s += self.speech.between(self.at, ahead)
         self.at = ahead
 
     def _probe(self, tries: Sequence[tuple[float, int]]) -> list[float | None]:
         """Where each probe's words begin, None for those that are not found together."""
-        count = [min(PROBE_WORDS, len(self.words) - word) for _, word in tries]
-        placed = self._place(
-            [(at, self.speech.later(at, PROBE_S), word, n) for (at, word), n in zip(tries, count, strict=True)]
-        )
+        wanted = []
+        for at, word in tries:
+            count = min(PROBE_WORDS, len(self.words) - word)
+            wanted.append((at, self.speech.exactly(at, PROBE_SLACK * PROBE_WORDS / self.rate), word, count))
+        placed = self._place(wanted)
         return [p.words[0].start_s if p is not None and self._together(p.words) else None for p in placed]
 
     def _together(self, words: Sequence[Word]) -> bool:

@@ -52,11 +52,17 @@ class SpeechTime:
         index = int(np.searchsorted(self._ends, at, side="right"))
         return max(at, float(self._starts[index])) if index < len(self._starts) else self.end
 
-    def later(self, start: float, spoken: float) -> float:
-        """When so much more speech has been heard: at the next pause, or there and then where none comes soon."""
+    def exactly(self, start: float, spoken: float) -> float:
+        """When so much more speech than until `start` has been heard; the end when there is less."""
         wanted = self.until(start) + spoken
         index = int(np.searchsorted(self._spoken[1:], wanted - 1e-9))
         if index >= len(self._ends):
             return self.end
-        exact = float(self._ends[index]) - (float(self._spoken[index + 1]) - wanted)
-        return float(self._ends[index]) if self._ends[index] - exact <= SOON_S else exact
+        return float(self._ends[index]) - (float(self._spoken[index + 1]) - wanted)
+
+    def later(self, start: float, spoken: float) -> float:
+        """The same, but at the next pause when one comes soon."""
+        exact = self.exactly(start, spoken)
+        index = int(np.searchsorted(self._ends, exact - 1e-9))
+        pause = float(self._ends[index]) if index < len(self._ends) else self.end
+        return pause if pause - exact <= SOON_S else exact

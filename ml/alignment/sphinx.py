@@ -23,6 +23,8 @@ from ml.alignment.types import Phone, Word
 
 #: The caller cuts longer speech into pieces: the time and memory of a search grow with its length.
 MAX_ALIGN_S = 90.0
+#: More words per second of sound than anybody says.
+MAX_WORDS_PER_S = 10.0
 #: Beams for HMM states, word ends and phones. With the package's defaults words vanish.
 _BEAMS = ((1e-80, 1e-60, 1e-80), (1e-200, 1e-180, 1e-200))
 #: Score per 10 ms frame over the words (log, the model's own scale). Read and spontaneous speech with its own text
@@ -92,6 +94,8 @@ def _align(piece: Piece) -> Placed | NotAligned:
         flat = [part for parts in said for part in parts]
         if not flat or len(piece.samples) < 1600:
             return NotAligned("nothing to align")
+        if len(flat) > MAX_WORDS_PER_S * len(piece.samples) / 16_000:
+            return NotAligned("there are more words than can be said in the time")
         found = _search_and_judge(piece.samples, flat)
     if isinstance(found, NotAligned):
         return found

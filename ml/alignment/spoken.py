@@ -18,8 +18,8 @@ _SIGNS = {"&": "and", "@": "at", "%": "percent", "+": "plus", "=": "equals", "#"
 _MONEY = {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("pound", "pounds"), "¥": ("yen", "yen")}
 #: Said in full whatever the dictionary holds ("dr" is "drive" there).
 _ABBREVIATIONS = {"dr": "doctor", "vs": "versus", "approx": "approximately", "dept": "department"}
-#: Longer words are no words.
-MAX_LETTERS = 40
+#: Longer words are no words, and longer tokens nothing that anybody says.
+MAX_LETTERS, MAX_CHARACTERS = 40, 100
 #: Longer numbers without separators are read digit by digit: telephones, accounts.
 MAX_CARDINAL_DIGITS = 4
 #: The largest number that is read as one.
@@ -33,6 +33,8 @@ def spoken(token: str, known: Callable[[str], bool]) -> list[str]:
 
     `known` tells whether the dictionary holds a word; those that it does not hold are returned all the same.
     """
+    if len(token) > MAX_CHARACTERS:
+        return []
     folded = token.translate(_FOLDED)
     signs = {sign: f" {sign} " for sign in "€£¥°"}
     # Accents and other marks go, signs that are spoken stay.

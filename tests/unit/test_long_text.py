@@ -75,7 +75,7 @@ def test_another_recordings_text_is_given_up_early() -> None:
         script.say(sentence)
     found = search(script, flat(sentences(5000, 600)))
     assert found.share == 0
-    assert sum(seconds for _, seconds in script.pieces) < script.segments[-1][1] / 1.5
+    assert sum(seconds for _, seconds in script.pieces) < script.segments[-1][1] / 1.2
 
 
 def test_no_speech_gives_no_words() -> None:

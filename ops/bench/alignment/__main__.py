@@ -18,10 +18,7 @@ from rich.table import Table
 from ml.alignment.aligner import Aligner
 from ml.alignment.registry import find_aligner
 from ml.errors import TenorError
-from ops.bench.alignment.batching import measure_ctc_batching
 from ops.bench.alignment.boundaries import Errors, measure_boundaries, measure_mismatch
-from ops.bench.alignment.diarization import measure_diarization
-from ops.bench.alignment.memory import measure_memory
 from ops.bench.alignment.reference import read_mfa, read_timit
 from ops.bench.alignment.speed import measure_speed
 
@@ -94,6 +91,8 @@ def speed(setting: Setting) -> dict[str, Any]:
 
 def diarization(setting: Setting) -> dict[str, Any]:
     """Diarization error rate on conversations/, collar 0.25 s and none."""
+    from ops.bench.alignment.diarization import measure_diarization
+
     measured = measure_diarization(setting.data / "conversations")
     files = measured.pop("files", {})
     _figures(setting, "Diarization", {**measured, "files": len(files)})
@@ -102,6 +101,8 @@ def diarization(setting: Setting) -> dict[str, Any]:
 
 def memory(setting: Setting) -> dict[str, Any]:
     """Peak memory of aligning a short and a long recording."""
+    from ops.bench.alignment.memory import measure_memory
+
     measured = measure_memory(setting.hours)
     _figures(setting, "Memory of a long recording", measured)
     return {"memory": measured}
@@ -109,6 +110,8 @@ def memory(setting: Setting) -> dict[str, Any]:
 
 def batching(setting: Setting) -> dict[str, Any]:
     """CTC alignment in batches against one utterance at a time."""
+    from ops.bench.alignment.batching import measure_ctc_batching
+
     measured = measure_ctc_batching()
     _figures(setting, "Batched CTC against one at a time", measured)
     return {"ctc_batch_ratio": measured["ratio_whole"], "ctc_viterbi_ratio": measured["ratio_viterbi"]}
