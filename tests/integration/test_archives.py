@@ -13,8 +13,10 @@ from celery import Task
 from sqlalchemy import Engine, text
 
 from db.engine import make_engine
+from db.scores import write_utterances
 from ml.profiles import load_profile
 from ops import jobs
+from tests.integration.planting import Plant, distribution
 from tests.unit.silence import write_silence
 from workers import broker, context, dispatch, roots
 from workers.app import app
@@ -235,6 +237,51 @@ def test_a_file_shows_the_alignment_of_its_own_options(walker: Walker, calls: Pa
 
     assert shown == {path: row["alignment_id"] for path, row in files.items()}
     assert shown["a.wav"] != shown["z.wav"]
+
+
+def align_and_score(walker: Walker) -> None:
+    """Do by hand what workers would: every open alignment gets one utterance, whose text tells its language."""
+    version = walker.rows("SELECT max(id) AS v FROM profile_versions")[0]["v"]
+    with walker.engine.begin() as conn:
+        plant = Plant(conn)
+        speaker = plant.speaker("Anna")
+        for row in plant.rows("SELECT id, options FROM alignments WHERE state = 'pending' ORDER BY id"):
+            said = row["options"]["language"] if row["options"]["keep_text"] else None
+            write_utterances(conn, [(row["id"], 0, speaker, None, 0.0, 1.0, said, None, None, None, None, None)])
+            conn.execute(text("UPDATE alignments SET state = 'done' WHERE id = :a"), {"a": row["id"]})
+            job = walker.rows("SELECT max(job_id) AS j FROM job_recordings WHERE alignment_id = :a", a=row["id"])
+            plant.score(row["id"], version, plant.batch(job[0]["j"], version), [distribution(sad=1.0)])
+
+
+def test_options_of_one_archive_change_nothing_in_another_and_old_options_bring_old_results_back(
+    walker: Walker, calls: Path, tmp_path: Path
+) -> None:
+    # Given two archives with the same contents
+    shutil.copytree(calls, tmp_path / "backup")
+
+    def shown() -> dict[str, set[str | None]]:
+        found = walker.rows("SELECT archive, text FROM utterance_emotions")
+        return {name: {row["text"] for row in found if row["archive"].endswith(name)} for name in ("calls", "backup")}
+
+    def run(name: str, **options: Any) -> None:
+        walker.walk(tmp_path / name, **options)
+        align_and_score(walker)
+
+    run("calls", language="en")
+    assert shown() == {"calls": {"en"}, "backup": set()}
+
+    # When the other is analysed without keeping its texts, it has none and the first keeps its own
+    run("backup", language="en", keep_text=False)
+    assert shown() == {"calls": {"en"}, "backup": {None}}
+
+    # When the first is analysed with other options, it alone shows that
+    run("calls", language="ko")
+    assert shown() == {"calls": {"ko"}, "backup": {None}}
+
+    # When the old options are chosen again, nothing is aligned anew and the old results are back
+    run("calls", language="en")
+    assert shown() == {"calls": {"en"}, "backup": {None}}
+    assert len(walker.rows("SELECT 1 FROM alignments")) == 9
 
 
 # --- packed
