@@ -115,7 +115,10 @@ def _place(archive: Path) -> tuple[Path, str | None]:
             return path.parent, path.name
         if not path.is_dir():
             raise ArchiveMissing(f"there is no folder or file {archive}")
-        if next(audio_files(path), None) is None:
+        closed: set[str] = set()
+        if next(audio_files(path, closed=closed), None) is None:
+            if closed:
+                raise ArchiveMissing(f"{archive} holds no audio file, and some of its folders cannot be read")
             raise ArchiveEmpty(f"{archive} holds no audio file")
     except OSError as exc:
         raise ArchiveMissing(f"{archive} cannot be read ({type(exc).__name__})") from exc

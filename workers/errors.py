@@ -128,6 +128,13 @@ class StageTooLong(TenorError):
     hint = "Look at what it holds; if the machine is only slow, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
 
 
+class FolderUnreadable(RecordingError):
+    """A folder of the archive cannot be read, so nobody knows what it holds."""
+
+    code = "folder_unreadable"
+    hint = "Let the workers read and enter it (chmod +rx), then enqueue the archive again."
+
+
 class RecordingAbsent(RecordingError):
     """The manifest lists a recording that the archive does not hold."""
 

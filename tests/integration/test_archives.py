@@ -18,6 +18,7 @@ from ml.profiles import load_profile
 from ops import jobs
 from tests.integration.planting import Plant, distribution
 from tests.unit.silence import write_silence
+from tests.unit.test_walk import close
 from workers import broker, context, dispatch, roots
 from workers.app import app
 from workers.enqueue import JobOptions, create_job
@@ -148,7 +149,7 @@ def test_a_changed_line_is_another_alignment_and_an_unchanged_one_the_same(walke
 def test_every_problem_has_its_line_once_and_the_rest_goes_on(walker: Walker, calls: Path) -> None:
     manifest(
         calls,
-        "a.wav,,english,,,,",
+        "a.wav,,nonsense,,,,",
         "a.wav,,pl,,,,",
         "../b.wav,,,,,,",
         "b.wav,none.txt,,,,yesterday,",
@@ -195,7 +196,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_job_with_a_sentence(walker: Wa
 
 
 def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,english,,,,", "gone.wav,,,,,,")
+    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,nonsense,,,,", "gone.wav,,,,,,")
     whole = walker.files(walker.walk(calls))
 
     job = walker.walk(calls / "a.wav")
@@ -207,7 +208,7 @@ def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: 
 
 
 def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,english,,,,")
+    manifest(calls, "a.wav,,nonsense,,,,")
     job = walker.walk(calls)
 
     with walker.engine.connect() as conn:
@@ -215,6 +216,24 @@ def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls:
 
     assert found.manifest_problems == 1
     assert found.manifest[0].error.startswith("Line 2 of the manifest: its language")
+
+
+def test_a_folder_that_cannot_be_read_fails_by_name_and_its_neighbours_go_on(
+    walker: Walker, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close(monkeypatch, calls / "sub")
+    manifest(calls, "sub/c.wav,,,,,,")
+
+    job = walker.walk(calls)
+
+    files = walker.files(job)
+    assert {path: (row["state"], row["error_code"]) for path, row in files.items()} == {
+        "a.wav": ("aligning", None), "b.wav": ("aligning", None),
+        "sub/": ("failed", "folder_unreadable"), "sub/c.wav": ("failed", "recording_absent"),
+    }  # fmt: skip
+    assert "its folder cannot be read" in files["sub/c.wav"]["error"]
+    with walker.engine.connect() as conn:
+        assert jobs.status(conn, job).failed == 2
 
 
 def test_a_file_shows_the_alignment_of_its_own_options(walker: Walker, calls: Path) -> None:
