@@ -45,6 +45,11 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
     return create_engine(address, connect_args=arguments, poolclass=NullPool)
 
 
+def libpq_url(url: str) -> str:
+    """A URL as psql and other programs take it; it holds the password."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def place(url: str) -> str:
     """host:port/database of a URL, without its password."""
     parsed = make_url(url)

@@ -65,6 +65,14 @@ def current(engine: Engine) -> str | None:
         raise
 
 
+def is_current(engine: Engine) -> bool:
+    """True when neither tables nor views of the database are of another version; raises `DatabaseUnavailable`."""
+    if current(engine) != head():
+        return False
+    with engine.connect() as conn:
+        return _views_mark(conn) == _mark()
+
+
 def check(engine: Engine) -> None:
     """Raise `SchemaOutdated` unless the database is at this version's revision."""
     found, wanted = current(engine), head()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import TenorError
@@ -31,6 +32,8 @@ class Access:
     flower_url: str | None = None
     flower_user: str | None = None
     flower_password: str | None = None
+    #: TENOR_HOME, where worker processes of this machine are written down.
+    home: Path | None = None
     #: True when Postgres is the embedded one, whose generated passwords may be shown to their owner.
     embedded: bool = False
 
@@ -47,6 +50,12 @@ class Access:
             return False
         finally:
             client.close()
+
+    def workers_run(self) -> bool:
+        """True when every worker that was started on this machine runs."""
+        from ops.local import workers_run
+
+        return self.home is not None and workers_run(self.home)
 
 
 def start(settings: Settings, say: Say) -> Access:
@@ -84,6 +93,7 @@ def _named(settings: Settings) -> Access:
         database_url=settings.database_url,
         analyst_url=settings.analyst_url or settings.database_url,
         broker_url=settings.broker_url,
+        home=settings.home,
     )
 
 
@@ -95,5 +105,6 @@ def _of(settings: Settings, services: "Services") -> Access:
         flower_url=services.flower_url,
         flower_user=services.flower_user,
         flower_password=services.flower_password,
+        home=settings.home,
         embedded=settings.database_url is None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from db.engine import make_engine
+from db.engine import libpq_url, make_engine
 from ops import access, jobs
 from ops.cli.licences import announce
 from ops.cli.text import visible
@@ -36,12 +36,19 @@ class AnalysisResult:
     done: int
     failed: int
     reused: int
+    #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
+    warnings: int
+    #: Lines of the manifest that could not be followed.
+    manifest_problems: int
     utterances: int
-    #: Length of all recordings of the job, reused ones too.
+    #: Length of all recordings that were readable; of them, reused ones.
     audio_s: float
+    audio_reused_s: float
     #: From the start of the command to the first row in `scores`; None when nothing new was scored.
     first_score_s: float | None
     elapsed_s: float
+    #: TENOR_HOME, where the services, logs and passwords are.
+    home: Path
     #: Read-only login, with its password when it is the embedded server's.
     analyst_url: str
     flower_url: str | None
@@ -101,6 +108,7 @@ def analyze(
             job_id,
             show,
             broker_answers=reached.broker_answers,
+            workers_run=reached.workers_run,
             on_first_score=first_score if progress else None,
         )
     status = followed.status
@@ -114,11 +122,15 @@ def analyze(
         done=status.done,
         failed=status.failed,
         reused=status.reused,
+        warnings=status.warnings,
+        manifest_problems=status.manifest_problems,
         utterances=status.utterances,
         audio_s=status.audio_s,
+        audio_reused_s=status.audio_reused_s,
         first_score_s=None if at is None else at - started,
         elapsed_s=time.monotonic() - started,
-        analyst_url=reached.analyst_url,
+        home=settings.home,
+        analyst_url=libpq_url(reached.analyst_url),
         flower_url=reached.flower_url,
         flower_user=reached.flower_user,
         flower_password=reached.flower_password,

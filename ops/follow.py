@@ -31,11 +31,13 @@ STALL_REPEAT_S = 300.0
 
 
 class Detached(KeyboardInterrupt):
-    """Ctrl-C while following: the job goes on without us."""
+    """Ctrl-C while following: the job goes on without us, unless it is paused."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, job_id: int, *, paused: bool = False) -> None:
         super().__init__(
-            f"Job {job_id} goes on in the background. "
+            f"Job {job_id} stays paused. Go on: tenor resume {job_id}   Stop it: tenor cancel {job_id}"
+            if paused
+            else f"Job {job_id} goes on in the background. "
             f"Look: tenor status {job_id} --watch   Stop it: tenor cancel {job_id}"
         )
         self.job_id = job_id
@@ -55,16 +57,18 @@ def follow(
     show: Display,
     *,
     broker_answers: Callable[[], bool] | None = None,
+    workers_run: Callable[[], bool] | None = None,
     on_first_score: Callable[[float], None] | None = None,
     patience_s: float = PATIENCE_S,
     stall_s: float = STALL_S,
 ) -> Followed:
     """Poll a job until it ended.
 
-    `on_first_score` gets the monotonic time at which the job's first scores were seen. Raises `NotFound`;
+    `on_first_score` gets the monotonic time at which the job's first scores were seen; `workers_run` tells whether the
+    worker processes of this machine are there, as `broker_answers` does of Redis. Raises `NotFound`;
     `Detached` on Ctrl-C; `DatabaseUnavailable` when the database stayed away for `patience_s`.
     """
-    watch = _Watch(engine, job_id, show, broker_answers, stall_s)
+    watch = _Watch(engine, job_id, show, broker_answers, workers_run, stall_s)
     first_score_at: float | None = None
     away_since: float | None = None
     try:
@@ -98,7 +102,7 @@ def follow(
                     ) from exc
                 time.sleep(min(5.0, 0.5 + (now - away_since) / 4))
     except KeyboardInterrupt:
-        raise Detached(job_id) from None
+        raise Detached(job_id, paused=watch.paused) from None
     finally:
         watch.disconnect()
 
@@ -117,14 +121,17 @@ class _Watch:
         job_id: int,
         show: Display,
         broker_answers: Callable[[], bool] | None,
+        workers_run: Callable[[], bool] | None,
         stall_s: float,
     ) -> None:
         self._engine, self._job_id, self._show, self._stall_s = engine, job_id, show, stall_s
-        self._broker_answers = broker_answers
+        self._broker_answers, self._workers_run = broker_answers, workers_run
         self._conn: Connection | None = None
         self._pace = Pace()
         self._next_look = 0.0
         self._last: JobStatus | None = None
+        #: At the last look.
+        self.paused = False
         self._moved_at = time.monotonic()
         self._stall_at = self._moved_at + stall_s
         self._broker_at = self._moved_at + BROKER_CHECK_S
@@ -172,6 +179,7 @@ class _Watch:
         spent_s = time.monotonic() - now
         self._next_look = now + max(0.5, spent_s / LOOK_SHARE)
         self._pace.add(now, status.analysed_s)
+        self.paused = status.state == "paused"
         self._show.update(status, self._pace)
         self._warn(now, status)
         return status
@@ -185,7 +193,7 @@ class _Watch:
             self._stall_at = now + self._stall_s
             if not self._broker_away:
                 self._broker_at = now + BROKER_CHECK_S
-        if status.ended:
+        if status.ended or status.state == "paused":
             return
         if now >= self._broker_at and self._broker_answers is not None:
             self._broker_at = now + BROKER_CHECK_S
@@ -199,10 +207,14 @@ class _Watch:
                 )
         if now >= self._stall_at and nobody_works(self._connection(), self._job_id, self._stall_s):
             self._stall_at = now + STALL_REPEAT_S
-            self._show.say(
-                f"Work has been ready for {clock(now - self._moved_at)} and no worker takes it. "
-                "Start workers with `tenor up`; `tenor doctor` shows what is wrong."
-            )
+            waited = f"Work has been ready for {clock(now - self._moved_at)} and no worker "
+            if self._workers_run is not None and self._workers_run():
+                self._show.say(
+                    f"{waited}has taken it yet: they run, and load their models first. "
+                    "If this lasts, `tenor doctor` says where their logs are."
+                )
+            else:
+                self._show.say(f"{waited}takes it. Start workers with `tenor up`; `tenor doctor` shows what is wrong.")
 
 
 def _counters(status: JobStatus) -> tuple[object, ...]:

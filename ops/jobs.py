@@ -57,6 +57,8 @@ class JobStatus:
     reused: int
     #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
     warnings: int
+    #: Lines of the manifest that could not be followed.
+    manifest_problems: int
     utterances: int
     audio_s: float
     audio_done_s: float
@@ -147,6 +149,7 @@ SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error
        p.created_at, p.finished_at, p.elapsed_s, p.listed,
        CASE WHEN p.listed THEN p.files ELSE greatest(p.files, j.files_seen) END AS files,
        p.done, p.failed, p.cancelled, p.reused, p.warnings,
+       (SELECT count(*) FROM manifest_problems m WHERE m.job_id = j.id) AS manifest_problems,
        greatest(p.utterances, old.utterances + new.utterances) AS utterances,
        p.audio_s, p.audio_done_s, old.audio_s AS audio_reused_s, new.speech_s AS speech_done_s
   FROM job_progress p
@@ -283,9 +286,9 @@ def require_archive(archive: Path) -> None:
     """Refuse a folder that is not there before any service is started; raises `ArchiveMissing`."""
     try:
         if not archive.expanduser().exists():
-            raise ArchiveMissing(f"{archive} does not exist")
+            raise ArchiveMissing(f"there is no folder or file {archive}")
     except PermissionError as exc:
-        raise ArchiveMissing(f"{archive} cannot be read: {exc.strerror}") from exc
+        raise ArchiveMissing(f"the archive {archive} cannot be read: {exc.strerror}") from exc
 
 
 def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOptions") -> int:
@@ -306,7 +309,7 @@ def retry(engine: Engine, settings: "Settings", job_id: int) -> int:
 
 
 def cancel(engine: Engine, job_id: int) -> int:
-    """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound`."""
+    """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound` or `JobEnded`."""
     from workers.jobs import cancel_job
 
     return cancel_job(engine, job_id)

@@ -16,33 +16,42 @@ from ops.jobs import JobStatus
 PACE_WINDOW_S = 300.0
 #: Less audio than this is no progress but the rounding of a sum.
 ROUNDING_S = 0.1
+#: A speed that was measured over less time than this says nothing.
+LEAST_S = 5.0
 #: Between two lines where there is no terminal.
 LINE_S = 5.0
 
 
 class Pace:
-    """Audio seconds analysed per second, over a sliding window, and the time that is left at that speed."""
+    """Audio seconds analysed per second, over a sliding window, and the time that is left at that speed.
+
+    Work is committed in lumps, so that only the moments at which a lump came tell a speed: it is measured from one
+    of them to another, never from the start, when models were loaded, or to now, when the next lump is half done.
+    """
 
     def __init__(self, window_s: float = PACE_WINDOW_S) -> None:
         self._window_s = window_s
-        self._seen: deque[tuple[float, float]] = deque()
+        self._now, self._ready_s = 0.0, float("inf")
+        self._commits: deque[tuple[float, float]] = deque()
 
     def add(self, now: float, analysed_s: float) -> None:
         """Note how much audio was ready at this moment."""
-        self._seen.append((now, analysed_s))
-        while len(self._seen) > 2 and self._seen[1][0] <= now - self._window_s:
-            self._seen.popleft()
+        if analysed_s - self._ready_s > ROUNDING_S:
+            self._commits.append((now, analysed_s))
+        self._now, self._ready_s = now, analysed_s
+        while len(self._commits) > 2 and self._commits[1][0] <= now - self._window_s:
+            self._commits.popleft()
 
     def audio_per_s(self) -> float | None:
-        """None until something was analysed."""
-        if len(self._seen) < 2:
+        """None until enough was committed, and when nothing has been for much longer than that took."""
+        if len(self._commits) < 2:
             return None
-        (since, before), (now, after) = self._seen[0], self._seen[-1]
-        # Sums of reals differ by a little when nothing happened.
-        return (after - before) / (now - since) if after - before > ROUNDING_S and now > since else None
+        (since, before), (until, after) = self._commits[0], self._commits[-1]
+        span_s = until - since
+        return (after - before) / span_s if span_s >= LEAST_S and self._now - until <= 2 * span_s else None
 
     def left_s(self, status: JobStatus) -> float | None:
-        """None while the archive is still being listed, or until something was analysed."""
+        """None while the archive is still being listed, or as long as no speed is known."""
         speed = self.audio_per_s()
         if speed is None or not status.listed:
             return None
@@ -129,7 +138,8 @@ def clock(seconds: float) -> str:
 def describe(status: JobStatus, pace: Pace) -> str:
     """The counters of a job in one line."""
     if not status.files and not status.listed and not status.ended:
-        return f"job {status.job_id}: listing files, {clock(status.elapsed_s)} elapsed"
+        since = "paused" if status.state == "paused" else f"{clock(status.elapsed_s)} elapsed"
+        return f"job {status.job_id}: listing files, {since}"
     of = f"{status.files:,}" if status.listed else f"{status.files:,}+"
     parts = [f"job {status.job_id}: {status.done:,}/{of} recordings"]
     if status.failed:
@@ -137,11 +147,13 @@ def describe(status: JobStatus, pace: Pace) -> str:
     if status.reused:
         parts.append(f"{status.reused:,} reused")
     parts.append(f"{status.utterances:,} utterances")
-    if (speed := pace.audio_per_s()) is not None and not status.ended:
+    if status.warnings:
+        parts.append(f"{status.warnings:,} with warnings")
+    if (speed := pace.audio_per_s()) is not None and not status.ended and status.state != "paused":
         parts.append(f"{speed:.1f} s of audio per s")
-    if (left_s := pace.left_s(status)) is not None and not status.ended:
-        parts.append(f"ETA {clock(left_s)}")
-    parts.append(f"{clock(status.elapsed_s)} elapsed" if not status.ended else status.state)
+        if (left_s := pace.left_s(status)) is not None:
+            parts.append(f"ETA {clock(left_s)}")
+    parts.append(status.state if status.ended or status.state == "paused" else f"{clock(status.elapsed_s)} elapsed")
     return ", ".join(parts)
 
 

@@ -16,7 +16,7 @@ from workers import broker
 from workers.app import app
 from workers.dispatch import send
 from workers.errors import ArchiveEmpty, ArchiveMissing
-from workers.files import audio_files, is_audio, storable_path
+from workers.files import audio_files, is_audio, reason, storable_path
 from workers.packed import is_packed
 
 
@@ -111,14 +111,17 @@ def _place(archive: Path) -> tuple[Path, str | None]:
             if is_packed(path):
                 return path, None
             if not is_audio(path.name):
-                raise ArchiveEmpty(f"{archive} is neither an audio file nor a zip or tar file")
+                raise ArchiveEmpty(f"the file {archive} is neither an audio file nor a zip or tar file")
             return path.parent, path.name
         if not path.is_dir():
             raise ArchiveMissing(f"there is no folder or file {archive}")
-        if next(audio_files(path), None) is None:
-            raise ArchiveEmpty(f"{archive} holds no audio file")
+        closed: set[str] = set()
+        if next(audio_files(path, closed=closed), None) is None:
+            if closed:
+                raise ArchiveMissing(f"of the archive {archive} nothing but folders without audio files can be read")
+            raise ArchiveEmpty(f"the archive {archive} holds no audio file")
     except OSError as exc:
-        raise ArchiveMissing(f"{archive} cannot be read ({type(exc).__name__})") from exc
+        raise ArchiveMissing(f"the archive {archive} cannot be read: {reason(exc)}") from exc
     return path, None
 
 

@@ -7,7 +7,7 @@ class SettingsInvalid(TenorError):
     """A TENOR_* variable or the settings file holds something unusable."""
 
     code = "settings_invalid"
-    hint = "Correct the named setting; `tenor doctor` shows where each one was read from."
+    hint = "Correct it and run the command again; workers/settings.py explains every setting."
 
 
 class BrokerUnavailable(TenorError):
@@ -73,10 +73,10 @@ class ArchiveTooLarge(ArchiveUnusable):
 
 
 class JobEnded(TenorError):
-    """The job has nothing left that could be paused or resumed."""
+    """The job has nothing left that could be paused, resumed or cancelled."""
 
     code = "job_ended"
-    hint = "Enqueue the archive again, or put failed recordings back to work with `tenor retry JOB`."
+    hint = "Recordings that failed can be put back to work with `tenor retry JOB`."
 
 
 class ArtifactBroken(TenorError):
@@ -126,6 +126,13 @@ class StageTooLong(TenorError):
 
     code = "stage_too_long"
     hint = "Look at what it holds; if the machine is only slow, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
+
+
+class FolderUnreadable(RecordingError):
+    """A folder of the archive cannot be read, so nobody knows what it holds."""
+
+    code = "folder_unreadable"
+    hint = "Let the workers read and enter it (chmod +rx), then enqueue the archive again."
 
 
 class RecordingAbsent(RecordingError):

@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ml.audio.decode import EXTENSIONS, AudioInfo, probe
 from ml.audio.errors import AudioMissing, AudioUnreadable
 from ml.errors import RecordingError
 from ml.transcripts import TranscriptUnreadable, content_hash, find_transcript
-from workers.errors import RecordingChanged
+from workers.errors import ArchiveMissing, RecordingChanged
 from workers.manifest import OUTSIDE, Line, Problem
 
 
@@ -69,19 +69,45 @@ def located(root: Path, path: str) -> Path:
     return root / usable_path(path)
 
 
-def audio_files(root: Path, *, after: str | None = None) -> Iterator[str]:
-    """Relative paths (with /) of the audio files below a folder, in order, without hidden ones.
+def audio_files(root: Path, *, after: str | None = None, closed: set[str] | None = None) -> Iterator[str]:
+    """Relative paths (with /) of the audio files below a folder, in order, without hidden ones and links to folders.
 
-    `after` leaves out what comes up to and including that path, whether or not it is still there.
+    `after` leaves out what comes up to and including that path, whether or not it is still there. Folders that cannot
+    be read go into `closed`, with a / at their end, and the walk goes on. Raises `ArchiveMissing` when `root` is one.
     """
     start = None if after is None else _place(after)
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and is_audio(name):
-                path = Path(folder, name).relative_to(root).as_posix()
-                if start is None or _place(path) > start:
-                    yield path
+    ahead = [""]
+    while ahead:
+        folder = ahead.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                seen = sorted((entry.name, _is_folder(entry)) for entry in entries if not entry.name.startswith("."))
+        except FileNotFoundError:
+            continue  # Removed since its parent was read.
+        except OSError as exc:
+            if not folder:
+                raise ArchiveMissing(f"{root} cannot be read: {reason(exc)}") from exc
+            if closed is not None:
+                closed.add(folder)
+            continue
+        for name, is_folder in seen:
+            path = folder + name
+            if not is_folder and is_audio(name) and (start is None or _place(path) > start):
+                yield path
+        ahead += [f"{folder}{name}/" for name, is_folder in reversed(seen) if is_folder]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Not a link to one, which could lead anywhere, also back."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def reason(exc: OSError) -> str:
+    """What the operating system says, without the path."""
+    return "no permission" if isinstance(exc, PermissionError) else exc.strerror or type(exc).__name__
 
 
 def is_audio(path: str) -> bool:
@@ -89,11 +115,13 @@ def is_audio(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in EXTENSIONS
 
 
-def absence(root: Path, path: str) -> str | None:
-    """Why a walk does not come by a path, as a sentence; None when it does."""
+def absence(root: Path, path: str, closed: Collection[str] = ()) -> str | None:
+    """Why a walk does not come by a path, as a sentence; None when it does. `closed` are the folders it cannot read."""
     *folders, name = path.split("/")
     if any(part.startswith(".") for part in (*folders, name)):
         return "hidden files are left out"
+    if any(path.startswith(folder) for folder in closed):
+        return "its folder cannot be read"
     file = composed(root, path)
     if file is None:
         return "there is no such file"
@@ -155,7 +183,7 @@ def look(root: Path, path: str, known: Known | None, line: Line | None = None, b
         with audio.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        error = AudioMissing(f"the file cannot be opened ({type(exc).__name__})")
+        error = AudioMissing(f"the file cannot be read: {reason(exc)}")
         return Found(path, 0, 0, error=error, line=line)
     try:
         return replace(seen, sha256=sha256, info=probe(audio))

@@ -41,9 +41,12 @@ def resume_job(engine: Engine, settings: Settings, job_id: int) -> None:
 
 
 def cancel_job(engine: Engine, job_id: int) -> int:
-    """Give up a job's open recordings; work that another live job shares goes on. Returns how many were given up."""
+    """Give up a job's open recordings; work that another live job shares goes on. Returns how many were given up.
+
+    Raises `NotFound`, or `JobEnded` when there is nothing to give up.
+    """
     with engine.begin() as conn:
-        _existing(conn, job_id)
+        _live(conn, job_id)
         given_up = conn.execute(
             text("""
                 UPDATE job_recordings SET state = 'cancelled'
@@ -240,5 +243,7 @@ def _existing(conn: Connection, job_id: int) -> None:
 def _live(conn: Connection, job_id: int) -> None:
     _existing(conn, job_id)
     state = conn.execute(text("SELECT state FROM jobs WHERE id = :job"), {"job": job_id}).scalar_one()
+    if state == "cancelled":
+        raise JobEnded(f"job {job_id} is cancelled", hint="Enqueue the archive again; what was analysed is used.")
     if state not in {"queued", "running"}:
         raise JobEnded(f"job {job_id} is {state}")

@@ -1,11 +1,13 @@
-"""What a manifest says that cannot be: lines that nobody can follow, recordings that are not there."""
+"""What a walk does not come by: lines of a manifest that nobody can follow, recordings that are not there, folders
+that cannot be read.
+"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from workers.errors import RecordingAbsent
+from workers.errors import FolderUnreadable, RecordingAbsent
 from workers.files import Found, absence, is_audio, storable_path
 from workers.listing import Listing
 from workers.manifest import Problem
@@ -31,8 +33,14 @@ def write_problems(conn: Connection, job_id: int, problems: Sequence[Problem]) -
         )
 
 
-def absent(root: Path, listing: Listing) -> Iterator[Found | Problem]:
-    """What is listed and a walk does not come by.
+def unread(closed: Collection[str]) -> Iterator[Found]:
+    """Folders that cannot be read, as files with an error: what they hold is missing from the results."""
+    for folder in sorted(closed):
+        yield Found(storable_path(folder), 0, 0, error=FolderUnreadable("the folder cannot be read"))
+
+
+def absent(root: Path, listing: Listing, closed: Collection[str] = ()) -> Iterator[Found | Problem]:
+    """What is listed and a walk does not come by; `closed` are the folders that it cannot read.
 
     A recording becomes a file with an error. A path without a recording's ending may be anything that slipped into its
     column, and becomes a problem that does not repeat it.
@@ -42,6 +50,6 @@ def absent(root: Path, listing: Listing) -> Iterator[Found | Problem]:
             yield Problem(
                 number, "manifest_path", "its path has not the ending of a recording; the line is left out", path
             )
-        elif (why := absence(root, path)) is not None:
+        elif (why := absence(root, path, closed)) is not None:
             error = RecordingAbsent(f"line {number} of the manifest lists it, but {why}")
             yield Found(storable_path(path), 0, 0, error=error)

@@ -1,6 +1,7 @@
 """Every setting of Tenor in one place, read from `TENOR_*` variables and a TOML file, validated at start.
 
 Precedence: environment variable, then the file (`TENOR_CONFIG`, else `tenor.toml` in `TENOR_HOME`), then the default.
+An empty variable counts as unset.
 """
 
 import os
@@ -43,7 +44,7 @@ def settings_file(environ: Mapping[str, str] | None = None) -> Path:
 class Settings(BaseSettings):
     """All settings; the variable of a field is `TENOR_` followed by its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="TENOR_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TENOR_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     #: Folder for embedded services, artifacts, logs and generated passwords.
     home: Path = Field(default_factory=default_home)
@@ -110,9 +111,13 @@ class Settings(BaseSettings):
     def _postgres(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        scheme = urlsplit(url).scheme
+        parts = urlsplit(url)
+        scheme = parts.scheme
         if scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
-            raise ValueError("must start with postgresql:// (Tenor keeps its truth in Postgres)")
+            raise ValueError("it must start with postgresql:// (Tenor keeps its truth in Postgres)")
+        # Postgres would take the login's name for it, which is hardly ever meant.
+        if not parts.path.strip("/") and "dbname=" not in parts.query:
+            raise ValueError("it names no database, as in postgresql://login:password@host:5432/database")
         # A bare postgresql:// would select psycopg 3 in SQLAlchemy 2.1.
         return "postgresql+psycopg2" + url[len(scheme) :]
 
@@ -120,7 +125,7 @@ class Settings(BaseSettings):
     @classmethod
     def _redis(cls, url: str | None) -> str | None:
         if url is not None and urlsplit(url).scheme not in {"redis", "rediss"}:
-            raise ValueError("must start with redis:// or rediss://")
+            raise ValueError("it must start with redis:// or rediss://")
         return url
 
     @model_validator(mode="after")
@@ -172,8 +177,19 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as exc:
         mistakes = []
         for error in exc.errors(include_input=False, include_url=False):
-            where = ".".join(str(part) for part in error["loc"]) or "settings"
-            mistakes.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+            said = error["msg"].removeprefix("Value error, ")
+            mistakes.append(f"{_written(str(error['loc'][0]))}: {said}" if error["loc"] else said)
         raise SettingsInvalid("; ".join(mistakes)) from None
-    except (OSError, ValueError) as exc:
+    except OSError as exc:
+        raise SettingsInvalid(
+            f"{settings_file()} cannot be read: {exc.strerror}",
+            hint="Check that path's owner, or set TENOR_HOME to a folder that you may read and write.",
+        ) from exc
+    except ValueError as exc:
         raise SettingsInvalid(f"{settings_file()} cannot be read as TOML: {exc}") from exc
+
+
+def _written(name: str) -> str:
+    """Where a setting was written: the variable, else the file."""
+    variable = f"TENOR_{name.upper()}"
+    return variable if os.environ.get(variable) else f"{name} in {settings_file()}"

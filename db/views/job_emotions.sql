@@ -66,7 +66,7 @@ COMMENT ON COLUMN job_emotions.utterance_no IS '0, 1, 2 ... within the recording
 COMMENT ON COLUMN job_emotions.speaker IS 'name from the transcript, or speaker 1, 2 ... of this recording';
 COMMENT ON COLUMN job_emotions.start_s IS 'start, seconds from the beginning of the recording';
 COMMENT ON COLUMN job_emotions.end_s IS 'end, seconds from the beginning of the recording';
-COMMENT ON COLUMN job_emotions.text IS 'what was said; NULL without transcript';
+COMMENT ON COLUMN job_emotions.text IS 'what was said; NULL without transcript, when it is not what is said, or with --no-keep-text';
 COMMENT ON COLUMN job_emotions.label IS 'emotion with the highest fused probability';
 COMMENT ON COLUMN job_emotions.confidence IS 'the fused probability of label';
 COMMENT ON COLUMN job_emotions.arousal IS '1 (calm) to 5 (excited); NULL when the profile has no affect model';

@@ -34,8 +34,8 @@ SELECT j.id AS job_id,
                count(*) FILTER (WHERE jr.state IN ('aligning', 'scoring')) AS open,
                count(*) FILTER (WHERE jr.reused) AS reused,
                count(*) FILTER (WHERE jr.state = 'done' AND jr.error_code IS NOT NULL) AS warnings,
-               coalesce(sum(r.duration_s) FILTER (WHERE jr.state <> 'failed'), 0)::real AS audio_s,
-               coalesce(sum(r.duration_s) FILTER (WHERE jr.state = 'done'), 0)::real AS audio_done_s,
+               coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state <> 'failed'), 0) AS audio_s,
+               coalesce(sum(r.duration_s::float8) FILTER (WHERE jr.state = 'done'), 0) AS audio_done_s,
                coalesce(sum(rs.utterances) FILTER (WHERE jr.state = 'done'), 0) AS utterances
           FROM job_recordings jr
           LEFT JOIN recordings r ON r.id = jr.recording_id

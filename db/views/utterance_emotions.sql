@@ -48,7 +48,7 @@ SELECT f.profile,
   JOIN utterances u ON u.alignment_id = s.alignment_id AND u.utterance_no = s.utterance_no
   JOIN speakers sp ON sp.id = u.speaker_id
   JOIN batches b ON b.id = s.batch_id;
-COMMENT ON VIEW utterance_emotions IS 'who felt what, when: one row per utterance and profile';
+COMMENT ON VIEW utterance_emotions IS 'who felt what, when: one row per utterance and profile; of files that were deleted since, too';
 COMMENT ON COLUMN utterance_emotions.profile IS 'name of the profile';
 COMMENT ON COLUMN utterance_emotions.version IS 'version of the profile that gave these values';
 COMMENT ON COLUMN utterance_emotions.job_id IS 'job that scored it';
@@ -63,7 +63,7 @@ COMMENT ON COLUMN utterance_emotions.utterance_no IS '0, 1, 2 ... within the rec
 COMMENT ON COLUMN utterance_emotions.speaker IS 'name from the transcript, or speaker 1, 2 ... of this recording';
 COMMENT ON COLUMN utterance_emotions.start_s IS 'start, seconds from the beginning of the recording';
 COMMENT ON COLUMN utterance_emotions.end_s IS 'end, seconds from the beginning of the recording';
-COMMENT ON COLUMN utterance_emotions.text IS 'what was said; NULL without transcript';
+COMMENT ON COLUMN utterance_emotions.text IS 'what was said; NULL without transcript, when it is not what is said, or with --no-keep-text';
 COMMENT ON COLUMN utterance_emotions.label IS 'emotion with the highest fused probability';
 COMMENT ON COLUMN utterance_emotions.confidence IS 'the fused probability of label';
 COMMENT ON COLUMN utterance_emotions.arousal IS '1 (calm) to 5 (excited); NULL when the profile has no affect model';

@@ -15,6 +15,7 @@ from ml.transcripts import find_transcript
 from ops.cli.session import Session
 from ops.cli.text import visible
 from ops.drawing.alignment_tables import clock_ms, quality_notes, speakers_table, utterances_table, words_table
+from workers.settings import load_settings
 
 #: What each option prints.
 FORMS: dict[str, Callable[[Alignment, str], str]] = {
@@ -58,7 +59,7 @@ def align(
     if transcript is not None and not transcript.is_file():
         raise TranscriptMissing(f"there is no transcript {transcript}")
     if plot is not None and plot.suffix.lower() != ".png":
-        raise PlotUnsupported(f"{plot.name} is no PNG")
+        raise PlotUnsupported(f"the picture's name {plot.name} does not end in .png")
     options = AlignOptions(**given)
     alignment = align_recording(file, transcript or find_transcript(file), options)
     if form == "--json":
@@ -71,7 +72,9 @@ def align(
         session.say(line)
     if plot is not None:
         from ops.drawing.alignment import save_alignment
+        from ops.drawing.cache import keep_fonts_in
 
+        keep_fonts_in(load_settings().home)
         save_alignment(file, alignment, options.channels, plot, *window)
         session.say(f"Picture: {visible(str(plot))}")
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import time
 import traceback
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.cli.text import visible
+
+#: An ordinary word at the start of a message.
+_WORD = re.compile(r"[a-z]+(?=[,;:.!?]?(\s|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class Problem:
 
     def __str__(self) -> str:
         message = "\n".join(visible(line) for line in self.message.splitlines())
-        sentence = message[:1].upper() + message[1:]
+        # Paths, addresses and names of settings stay as they are written.
+        sentence = message[:1].upper() + message[1:] if _WORD.match(message) else message
         if not sentence.endswith((".", "!", "?")):
             sentence += "."
         return f"{sentence} {self.hint}".strip()
@@ -83,8 +88,11 @@ def _of_system(exc: Exception) -> Problem | None:
 
 
 def _write_traceback(exc: Exception) -> Path:
+    from ops.local.home import make_private
+
     folder = _home() / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
+    folder.mkdir(exist_ok=True)
     path = folder / f"tenor-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     # For the owner only: messages of libraries may quote data.
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as log:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ops.local.home import make_private
 from ops.progress import say
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def announce(profile: "Profile", home: Path, console: Console) -> None:
         return
     for notice in fresh:
         say(console, notice)
-    home.mkdir(parents=True, exist_ok=True)
     partial = record.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(sorted(shown | notices.keys())))
-    partial.replace(record)
+    try:
+        make_private(home)
+        partial.write_text(json.dumps(sorted(shown | notices.keys())))
+        partial.replace(record)
+    except OSError:
+        return  # They are said again next time; whoever needs the home says what is wrong with it.

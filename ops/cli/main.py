@@ -14,8 +14,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Emotion in recorded conversations, in SQL.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tenor {version('tenor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print Tenor's version."),
+    ] = False,
+) -> None:
+    """Emotion in recorded conversations, in SQL."""
 
 
 Archive = Annotated[
@@ -187,7 +204,8 @@ def cancel(job: Job, json: Json = False) -> None:
         run(current, job)
 
 
-@app.command()
+# Unknown options become the query, which may begin with a comment.
+@app.command(context_settings={"ignore_unknown_options": True})
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads it from stdin.")],
     format: Annotated[

@@ -13,7 +13,7 @@ from ops.cli.formats import write_csv, write_json, write_table
 from ops.cli.session import Session
 from ops.follow import follow
 from ops.progress import display
-from ops.query import run_sql, stop_on_interrupt
+from ops.query import QueryFailed, run_sql, stop_on_interrupt
 from workers.settings import load_settings
 
 
@@ -33,7 +33,9 @@ def status(session: Session, job_id: int | None, *, watch: bool, limit: int) -> 
         one = jobs.status(conn, job_id)
     if watch and not one.ended:
         with display(session.err) as show:
-            one = follow(engine, job_id, show, broker_answers=reached.broker_answers).status
+            one = follow(
+                engine, job_id, show, broker_answers=reached.broker_answers, workers_run=reached.workers_run
+            ).status
     with reading(engine) as conn:
         left = jobs.backlog(conn, job_id)
     if session.json_output:
@@ -59,7 +61,7 @@ def sql(session: Session, query: str, form: str) -> None:
     """Print the rows of one statement while they arrive."""
     psycopg2.extensions.set_wait_callback(stop_on_interrupt)
     url = access.look(load_settings()).analyst_url
-    with run_sql(url, sys.stdin.read() if query == "-" else query) as result:
+    with run_sql(url, _standard_input() if query == "-" else query) as result:
         if form == "csv":
             write_csv(result, session.stdout)
         elif form == "json":
@@ -67,3 +69,11 @@ def sql(session: Session, query: str, form: str) -> None:
         else:
             width = shutil.get_terminal_size().columns if session.out.is_terminal else None
             write_table(result, session.stdout, width=width)
+
+
+def _standard_input() -> str:
+    """All of it, as text; one that is closed holds no query."""
+    try:
+        return sys.stdin.read() if sys.stdin is not None else ""
+    except UnicodeDecodeError as exc:
+        raise QueryFailed("what standard input holds is no text in UTF-8") from exc

@@ -4,6 +4,7 @@ import platform
 from dataclasses import asdict
 from importlib import metadata
 
+from db.engine import libpq_url
 from ops import access
 from ops.cli import tables
 from ops.cli.session import Session
@@ -17,7 +18,10 @@ def up(session: Session) -> None:
     """Start what is not running."""
     reached = access.start(load_settings(), session.say)
     if session.json_output:
-        document = asdict(reached)
+        document = asdict(reached) | {
+            "database_url": libpq_url(reached.database_url),
+            "analyst_url": libpq_url(reached.analyst_url),
+        }
         if not reached.embedded:
             document |= {"database_url": None, "analyst_url": None, "broker_url": None}
         session.document(document)

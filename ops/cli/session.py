@@ -75,6 +75,7 @@ def _console(file: TextIO, *, stderr: bool = False) -> Console:
 def session(json_output: bool = False) -> Iterator[Session]:
     """The body of every command: whatever happens in it ends as an exit code and at most a sentence."""
     _interruptible_once()
+    _replace_closed()
     current = Session(json_output)
     try:
         try:
@@ -95,6 +96,12 @@ def session(json_output: bool = False) -> Iterator[Session]:
             _discard_output()
         current.failed(failures.explain(exc))
         raise typer.Exit(1) from None
+
+
+def _replace_closed() -> None:
+    """Outputs that the caller has closed (`tenor status >&-`) swallow what is written, as /dev/null does."""
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _interrupted(current: Session, exc: KeyboardInterrupt) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import make_url
 
+from db.engine import libpq_url
 from ops.access import Access
 from ops.analyze import AnalysisResult
 from ops.cli.session import Session
@@ -26,19 +27,33 @@ FIRST_ERRORS = 10
 
 def summary(result: AnalysisResult, session: Session) -> None:
     """The end of `tenor analyze`: what was done, and how to go on."""
-    speed = result.audio_s / result.elapsed_s if result.elapsed_s > 0 else 0.0
+    new_s = max(0.0, result.audio_s - result.audio_reused_s)
+    audio = f"{clock(result.audio_s)} in {clock(result.elapsed_s)}"
+    if result.reused:
+        audio = f"{clock(new_s)} in {clock(result.elapsed_s)}, and {clock(result.audio_reused_s)} analysed before"
+    if new_s > 0 and result.elapsed_s > 0:
+        audio += f" ({new_s / result.elapsed_s:.1f} × real time)"
     rows = [
         ("job", str(result.job_id)),
         ("profile", f"{result.profile} version {result.version}"),
         ("recordings", f"{result.files:,}"),
         ("analysed", f"{result.done:,}" + (f" ({result.reused:,} of them before)" if result.reused else "")),
         ("failed", f"{result.failed:,}"),
+        *_warned(result),
         ("utterances", f"{result.utterances:,}"),
-        ("audio", f"{clock(result.audio_s)} in {clock(result.elapsed_s)} ({speed:.1f} × real time)"),
+        ("audio", audio),
     ]
     if result.first_score_s is not None:
         rows.append(("first score", f"after {result.first_score_s:.1f} s"))
     _facts(rows, session)
+
+
+def _warned(counts: AnalysisResult | JobStatus) -> list[tuple[str, str]]:
+    """What was analysed, but not as it was meant; nothing where there is nothing."""
+    parts = [f"{counts.warnings:,} with warnings"] if counts.warnings else []
+    if counts.manifest_problems:
+        parts.append(f"{counts.manifest_problems:,} not followed in the manifest")
+    return [("warnings", f"{', '.join(parts)}: `tenor errors {counts.job_id}`")] if parts else []
 
 
 def how_to_go_on(result: AnalysisResult, session: Session) -> None:
@@ -56,9 +71,9 @@ def how_to_go_on(result: AnalysisResult, session: Session) -> None:
 
 def psql_target(analyst_url: str, *, embedded: bool) -> str:
     """The login for psql, quoted for a shell; a password from somebody's settings is not repeated."""
-    url = make_url(analyst_url).set(drivername="postgresql")
+    url = make_url(analyst_url)
     url = url if embedded else url._replace(password=None)
-    return shlex.quote(url.render_as_string(hide_password=False))
+    return shlex.quote(libpq_url(url.render_as_string(hide_password=False)))
 
 
 def services(access: Access, session: Session) -> None:
@@ -71,10 +86,11 @@ def services(access: Access, session: Session) -> None:
 
 def checks(found: Sequence["Check"], session: Session) -> None:
     """What `tenor doctor` found; hints only where something is wrong."""
+    width = max(len(check.name) for check in found) + 2
     for check in found:
-        session.print(f"{'ok   ' if check.ok else 'WRONG'}  {check.name:<10}{visible(check.detail)}")
+        session.print(f"{'ok   ' if check.ok else 'WRONG'}  {check.name:<{width}}{visible(check.detail)}")
         if not check.ok and check.hint:
-            session.print(f"{'':<17}{check.hint}")
+            session.print(f"{'':<{width + 7}}{check.hint}")
 
 
 def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
@@ -87,6 +103,7 @@ def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
         ("recordings", f"{status.files:,}" + ("" if status.listed or status.ended else " so far")),
         ("analysed", f"{status.done:,}" + (f" ({status.reused:,} of them before)" if status.reused else "")),
         ("failed", f"{status.failed:,}"),
+        *_warned(status),
         ("open", f"{status.open:,}"),
         ("utterances", f"{status.utterances:,}"),
         ("audio", f"{clock(status.audio_done_s)} of {clock(status.audio_s)}"),

@@ -26,12 +26,12 @@ def analyze(session: Session, path: Path, profile: str | None, given: dict[str, 
         if not session.json_output:
             tables.job_errors(_errors(exc.job_id), session)
         raise
-    found = _errors(result.job_id) if result.failed else None
+    found = _errors(result.job_id) if result.failed or result.warnings or result.manifest_problems else None
     if session.json_output:
         session.document(_shown(result) | {"errors": asdict(found) if found else None})
         return result.failed
     tables.summary(result, session)
-    if found is not None:
+    if found is not None and result.failed:
         session.print("")
         tables.job_errors(found, session)
     session.print("")
@@ -74,7 +74,9 @@ def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, 
         return
     session.say(f"Job {job_id}: {visible(str(path))}")
     with display(session.err) as show:
-        status = follow(engine, job_id, show, broker_answers=reached.broker_answers).status
+        status = follow(
+            engine, job_id, show, broker_answers=reached.broker_answers, workers_run=reached.workers_run
+        ).status
     require_success(status)
     if session.json_output:
         session.document(status)

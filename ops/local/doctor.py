@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,6 +14,7 @@ from db.errors import DatabaseProblem
 from db.migrate import check
 from ml.errors import TenorError
 from ops.local import processes
+from ops.local.errors import HomeUnusable
 from ops.local.programs import SUPERVISOR, WORKERS
 from ops.local.services import known
 from workers.settings import load_settings, settings_file
@@ -48,11 +50,11 @@ def doctor() -> list[Check]:
     named = sorted(name for name in os.environ if name.startswith("TENOR_"))
     source = f"{file if file.exists() else 'no file'}; variables: {', '.join(named) or 'none'}"
     checks.append(Check("settings", True, source))
-    present = settings.home if settings.home.is_dir() else next(p for p in settings.home.parents if p.is_dir())
-    free = shutil.disk_usage(present).free
-    checks.append(Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space."))
-    checks += _models(settings.profile)
-    services = known(settings)
+    checks += [_disk(settings.home), *_models(settings.profile)]
+    try:
+        services = known(settings)
+    except HomeUnusable as exc:
+        return [*checks, Check("services", False, str(exc), exc.hint)]
     if services is None:
         return [*checks, Check("services", False, "never started", "Run `tenor up`.")]
     engine = make_engine(services.database_url)
@@ -71,6 +73,20 @@ def doctor() -> list[Check]:
         detail = f"process {pid}" if pid else f"not running; log: {settings.home / 'logs' / (name + '.log')}"
         checks.append(Check(name, pid is not None, detail, "Run `tenor up`."))
     return checks
+
+
+def _disk(home: Path) -> Check:
+    """Whether TENOR_HOME, or where it would be made, can be written and has space."""
+    try:
+        present = next(path for path in (home, *home.parents) if path.exists())
+        free = shutil.disk_usage(present).free
+    except OSError as exc:
+        return Check("disk", False, f"{home} cannot be read: {exc.strerror}", HomeUnusable.hint)
+    if not present.is_dir():
+        return Check("disk", False, f"{present} is no folder", HomeUnusable.hint)
+    if not os.access(present, os.W_OK | os.X_OK):
+        return Check("disk", False, f"{present} cannot be written", HomeUnusable.hint)
+    return Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space.")
 
 
 def _models(profile: str) -> list[Check]:

@@ -30,11 +30,23 @@ class Secrets:
     flower_port: int
 
 
+def make_private(home: Path) -> None:
+    """Make a home that only its owner looks into; one that is there keeps its permissions.
+
+    Root's Postgres runs as somebody else, who has to pass through on the way to its data.
+    """
+    if not home.is_dir():
+        home.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+
+
 def prepare(home: Path) -> None:
     """Make the folders; raises `HomeUnusable`."""
     try:
-        for folder in (home, home / "logs", home / "run", home / "artifacts", home / "redis"):
-            folder.mkdir(parents=True, exist_ok=True)
+        if home.exists() and not home.is_dir():
+            raise HomeUnusable(f"{home} is no folder")
+        make_private(home)
+        for folder in (home / "logs", home / "run", home / "artifacts", home / "redis"):
+            folder.mkdir(mode=0o700, exist_ok=True)
         probe = home / ".writable"
         probe.write_bytes(b"x" * 4096)
         probe.unlink()

@@ -10,7 +10,7 @@ from db.migrate import upgrade
 from db.roles import ANALYST, WRITER, create_login
 from ops.local import home as homes
 from ops.local import processes, servers
-from ops.local.errors import ServiceFailed
+from ops.local.errors import HomeUnusable, ServiceFailed
 from ops.local.programs import SUPERVISOR, WORKERS, programs
 from ops.local.servers import OWNER, Progress
 from workers.settings import Settings, load_settings
@@ -93,10 +93,16 @@ def describe(settings: Settings, secrets: homes.Secrets) -> Services:
 
 
 def known(settings: Settings | None = None) -> Services | None:
-    """The services of a home that has been used before, without starting anything; None when there is none."""
+    """The services of a home that has been used before, without starting anything; None when there is none.
+
+    Raises `HomeUnusable`.
+    """
     settings = settings or load_settings()
-    if (settings.home / "secrets.json").exists():
-        return describe(settings, homes.read_secrets(settings.home))
+    try:
+        if (settings.home / "secrets.json").exists():
+            return describe(settings, homes.read_secrets(settings.home))
+    except OSError as exc:
+        raise HomeUnusable(f"{settings.home} cannot be read: {exc.strerror}") from exc
     if settings.database_url is not None and settings.broker_url is not None:
         homes.prepare(settings.home)
         with homes.lock(settings.home):
@@ -113,7 +119,8 @@ def down(settings: Settings | None = None, *, progress: Progress = lambda _: Non
         run = settings.home / "run"
         # First who would start the others again.
         stopped = processes.stop(run, [SUPERVISOR])
-        progress(f"stopping workers; stages that run get up to {settings.grace_s:.0f} s")
+        if any(processes.running(run, name) for name in WORKERS):
+            progress(f"stopping workers; stages that run get up to {settings.grace_s:.0f} s")
         # Longer than workers take to give back what they cannot finish.
         stopped += processes.stop(run, [*WORKERS, "beat", "flower"], patience_s=settings.grace_s + 15)
         stopped += processes.stop(run, ["redis"])
@@ -126,24 +133,28 @@ def down(settings: Settings | None = None, *, progress: Progress = lambda _: Non
         return stopped
 
 
+def workers_run(home: Path) -> bool:
+    """True when all workers that were started in a home run, which does not mean that they are ready."""
+    return all(processes.running(home / "run", name) is not None for name in WORKERS)
+
+
 def port_taken(home: Path, name: str, port: int) -> bool:
     """True when something that is not ours listens on a port."""
     return homes.port_in_use(port) and processes.running(home / "run", name) is None
 
 
 def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, progress: Progress) -> None:
-    from db.migrate import current, head
+    from db.migrate import is_current
 
     engine = make_engine(services.owner_url)
     try:
-        if current(engine) != head() or (settings.owner_url is None and settings.database_url is None):
-            if current(engine) != head():
-                progress("creating tables and views")
-                upgrade(services.owner_url)
-            if settings.database_url is None:
-                with engine.begin() as conn:
-                    create_login(conn, WORKER, secrets.worker_password, WRITER)
-                    create_login(conn, READER, secrets.reader_password, ANALYST)
+        if not is_current(engine):
+            progress("creating tables and views")
+            upgrade(services.owner_url)
+        if settings.database_url is None:
+            with engine.begin() as conn:
+                create_login(conn, WORKER, secrets.worker_password, WRITER)
+                create_login(conn, READER, secrets.reader_password, ANALYST)
     finally:
         engine.dispose()
 

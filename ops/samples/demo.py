@@ -13,6 +13,7 @@ from ops.access import look
 from ops.analyze import analyze
 from ops.cli.failures import explain
 from ops.drawing import conversation_table, save_picture, timeline
+from ops.drawing.cache import keep_fonts_in
 from ops.query import run_sql
 from ops.samples import ARCHIVE
 from workers.settings import load_settings
@@ -51,6 +52,7 @@ def demo(console: Console) -> int:
     console.print(Rule(f"Emotion over time: {FEATURED}"))
     bins = rows(url, f"select * from emotion_timeline where {where} and recording = '{FEATURED}' order by bin_start_s")
     console.print(timeline(bins, min(console.width, 100)))
+    keep_fonts_in(settings.home)
     picture = picture_path()
     save_picture(bins, f"{FEATURED}: who felt what, when", picture)
     console.print(Rule("The same in SQL"))

@@ -1,7 +1,9 @@
 -- How often the voice alone is right on RAVDESS, whose file names hold the truth (third field).
 -- tenor analyze RAVDESS/ && tenor sql - < ops/sql/ravdess_accuracy.sql
 WITH utterance AS (
-    SELECT recording,
+    SELECT recording_id,
+           -- A clip that lies in two archives, or twice in one, counts once.
+           dense_rank() OVER (PARTITION BY recording_id ORDER BY archive, recording) AS place,
            (ARRAY['neutral', 'neutral', 'happy', 'sad', 'angry', 'fear', 'disgust', 'surprise'])
                [split_part(regexp_replace(recording, '^.*/', ''), '-', 3)::int] AS truth,
            (end_s - start_s) AS seconds,
@@ -10,12 +12,12 @@ WITH utterance AS (
      WHERE profile = 'mini' AND regexp_replace(recording, '^.*/', '') ~ '^03-01-0[1-8]-'
 ), clip AS (
     -- A clip may hold several utterances: their mean, weighted by seconds.
-    SELECT recording, truth,
+    SELECT recording_id, truth,
            sum(speech_angry * seconds) AS angry, sum(speech_happy * seconds) AS happy,
            sum(speech_neutral * seconds) AS neutral, sum(speech_sad * seconds) AS sad,
            sum(speech_fear * seconds) AS fear, sum(speech_disgust * seconds) AS disgust,
            sum(speech_surprise * seconds) AS surprise
-      FROM utterance GROUP BY recording, truth
+      FROM utterance WHERE place = 1 GROUP BY recording_id, truth
 ), answer AS (
     SELECT truth,
            CASE greatest(angry, happy, neutral, sad, fear, disgust, surprise)

@@ -148,6 +148,14 @@ class World:
                 },
             )
 
+    def problem(self, job_id: int, line: int, code: str) -> None:
+        """A line of the job's manifest that could not be followed."""
+        with self.engine.begin() as conn:
+            conn.execute(
+                text("INSERT INTO manifest_problems (job_id, line, code, error) VALUES (:j, :l, :c, 'It is wrong.')"),
+                {"j": job_id, "l": line, "c": code},
+            )
+
     def finish(self, job_id: int, state: str = "done") -> None:
         """End the job."""
         with self.engine.begin() as conn:

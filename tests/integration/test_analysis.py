@@ -1,6 +1,7 @@
 """The end of `tenor analyze`: what it prints and returns, on a real database whose job is done already."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_the_summary_counts_and_says_how_to_go_on(world: World, analysis: Analys
     assert facts["recordings"] == "2"
     assert facts["analysed"] == "2 (1 of them before)"
     assert facts["utterances"] == "20"
-    assert facts["audio"].startswith("2:30 in ")
+    assert re.fullmatch(r"1:30 in \d:\d\d, and 1:00 analysed before \(\d+\.\d × real time\)", facts["audio"])
     assert f"where job_id = {analysis.job}" in done.stdout
     assert "psql postgresql://reader:secret@db/tenor" in done.stdout
     assert "First score" in done.stderr
@@ -84,6 +85,36 @@ def test_with_json_standard_output_is_one_document(world: World, analysis: Analy
     assert (document["job_id"], document["done"], document["failed"]) == (analysis.job, 1, 1)
     assert document["first_score_s"] is None
     assert document["errors"]["by_code"] == {"audio_silent": 1}
+
+
+def test_warnings_are_in_the_summary_and_in_the_document_also_when_nothing_failed(
+    world: World, analysis: Analysis
+) -> None:
+    analysis.job = world.job("done")
+    world.recording(analysis.job, "done", error=("transcript_mismatch", "It is not what is said."))
+    world.problem(analysis.job, 2, "manifest_language")
+
+    human, machine = analysis(), json.loads(analysis("--json").stdout)
+
+    said = f"warnings    1 with warnings, 1 not followed in the manifest: `tenor errors {analysis.job}`"
+    assert said in human.stdout
+    assert (machine["warnings"], machine["manifest_problems"]) == (1, 1)
+    assert [one["code"] for one in machine["errors"]["warnings"]] == ["transcript_mismatch"]
+    assert [one["code"] for one in machine["errors"]["manifest"]] == ["manifest_language"]
+    status = CliRunner().invoke(app, ["status", str(analysis.job)])
+    assert said in status.stdout
+
+
+def test_the_document_has_the_url_that_psql_takes_and_the_home(
+    world: World, analysis: Analysis, tmp_path: Path
+) -> None:
+    analysis.job = world.job("done")
+    world.recording(analysis.job, "done")
+
+    document = json.loads(analysis("--json").stdout)
+
+    assert document["analyst_url"] == "postgresql://reader:secret@db/tenor"
+    assert document["home"] == str(tmp_path / "home")
 
 
 def test_a_password_from_the_settings_is_not_repeated(world: World, analysis: Analysis) -> None:

@@ -13,9 +13,12 @@ from celery import Task
 from sqlalchemy import Engine, text
 
 from db.engine import make_engine
+from db.scores import write_utterances
 from ml.profiles import load_profile
 from ops import jobs
+from tests.integration.planting import Plant, distribution
 from tests.unit.silence import write_silence
+from tests.unit.test_walk import close
 from workers import broker, context, dispatch, roots
 from workers.app import app
 from workers.enqueue import JobOptions, create_job
@@ -146,7 +149,7 @@ def test_a_changed_line_is_another_alignment_and_an_unchanged_one_the_same(walke
 def test_every_problem_has_its_line_once_and_the_rest_goes_on(walker: Walker, calls: Path) -> None:
     manifest(
         calls,
-        "a.wav,,gibberish,,,,",
+        "a.wav,,nonsense,,,,",
         "a.wav,,pl,,,,",
         "../b.wav,,,,,,",
         "b.wav,none.txt,,,,yesterday,",
@@ -193,7 +196,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_job_with_a_sentence(walker: Wa
 
 
 def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,gibberish,,,,", "gone.wav,,,,,,")
+    manifest(calls, "a.wav,,ko,,,,7", "b.wav,,nonsense,,,,", "gone.wav,,,,,,")
     whole = walker.files(walker.walk(calls))
 
     job = walker.walk(calls / "a.wav")
@@ -205,7 +208,7 @@ def test_one_recording_alone_takes_its_line_and_no_other(walker: Walker, calls: 
 
 
 def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls: Path) -> None:
-    manifest(calls, "a.wav,,gibberish,,,,")
+    manifest(calls, "a.wav,,nonsense,,,,")
     job = walker.walk(calls)
 
     with walker.engine.connect() as conn:
@@ -213,6 +216,24 @@ def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls:
 
     assert found.manifest_problems == 1
     assert found.manifest[0].error.startswith("Line 2 of the manifest: its language")
+
+
+def test_a_folder_that_cannot_be_read_fails_by_name_and_its_neighbours_go_on(
+    walker: Walker, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close(monkeypatch, calls / "sub")
+    manifest(calls, "sub/c.wav,,,,,,")
+
+    job = walker.walk(calls)
+
+    files = walker.files(job)
+    assert {path: (row["state"], row["error_code"]) for path, row in files.items()} == {
+        "a.wav": ("aligning", None), "b.wav": ("aligning", None),
+        "sub/": ("failed", "folder_unreadable"), "sub/c.wav": ("failed", "recording_absent"),
+    }  # fmt: skip
+    assert "its folder cannot be read" in files["sub/c.wav"]["error"]
+    with walker.engine.connect() as conn:
+        assert jobs.status(conn, job).failed == 2
 
 
 def test_a_file_shows_the_alignment_of_its_own_options(walker: Walker, calls: Path) -> None:
@@ -235,6 +256,51 @@ def test_a_file_shows_the_alignment_of_its_own_options(walker: Walker, calls: Pa
 
     assert shown == {path: row["alignment_id"] for path, row in files.items()}
     assert shown["a.wav"] != shown["z.wav"]
+
+
+def align_and_score(walker: Walker) -> None:
+    """Do by hand what workers would: every open alignment gets one utterance, whose text tells its language."""
+    version = walker.rows("SELECT max(id) AS v FROM profile_versions")[0]["v"]
+    with walker.engine.begin() as conn:
+        plant = Plant(conn)
+        speaker = plant.speaker("Anna")
+        for row in plant.rows("SELECT id, options FROM alignments WHERE state = 'pending' ORDER BY id"):
+            said = row["options"]["language"] if row["options"]["keep_text"] else None
+            write_utterances(conn, [(row["id"], 0, speaker, None, 0.0, 1.0, said, None, None, None, None, None)])
+            conn.execute(text("UPDATE alignments SET state = 'done' WHERE id = :a"), {"a": row["id"]})
+            job = walker.rows("SELECT max(job_id) AS j FROM job_recordings WHERE alignment_id = :a", a=row["id"])
+            plant.score(row["id"], version, plant.batch(job[0]["j"], version), [distribution(sad=1.0)])
+
+
+def test_options_of_one_archive_change_nothing_in_another_and_old_options_bring_old_results_back(
+    walker: Walker, calls: Path, tmp_path: Path
+) -> None:
+    # Given two archives with the same contents
+    shutil.copytree(calls, tmp_path / "backup")
+
+    def shown() -> dict[str, set[str | None]]:
+        found = walker.rows("SELECT archive, text FROM utterance_emotions")
+        return {name: {row["text"] for row in found if row["archive"].endswith(name)} for name in ("calls", "backup")}
+
+    def run(name: str, **options: Any) -> None:
+        walker.walk(tmp_path / name, **options)
+        align_and_score(walker)
+
+    run("calls", language="en")
+    assert shown() == {"calls": {"en"}, "backup": set()}
+
+    # When the other is analysed without keeping its texts, it has none and the first keeps its own
+    run("backup", language="en", keep_text=False)
+    assert shown() == {"calls": {"en"}, "backup": {None}}
+
+    # When the first is analysed with other options, it alone shows that
+    run("calls", language="ko")
+    assert shown() == {"calls": {"ko"}, "backup": {None}}
+
+    # When the old options are chosen again, nothing is aligned anew and the old results are back
+    run("calls", language="en")
+    assert shown() == {"calls": {"en"}, "backup": {None}}
+    assert len(walker.rows("SELECT 1 FROM alignments")) == 9
 
 
 # --- packed

@@ -127,6 +127,46 @@ def test_work_that_nobody_takes_is_said(world: World) -> None:
     assert "tenor up" in line
 
 
+def test_workers_that_run_and_have_not_begun_are_not_said_to_be_missing(world: World) -> None:
+    job = world.job(listed=False)
+    world.ingest_stage(job, "ready", ready_s_ago=120)
+    notes = Notes()
+    follower = threading.Thread(
+        target=follow,
+        args=(world.engine, job, notes),
+        kwargs={"stall_s": 1.0, "workers_run": lambda: True},
+    )
+
+    follower.start()
+    deadline = time.monotonic() + 15
+    while not notes.lines and time.monotonic() < deadline:
+        time.sleep(0.1)
+    world.finish(job)
+    follower.join(timeout=10)
+
+    (line,) = notes.lines
+    assert "they run, and load their models first" in line
+    assert "tenor up" not in line
+
+
+def test_a_paused_job_is_no_stall_and_ctrl_c_says_that_it_stays_paused(world: World, tenor: Tenor) -> None:
+    job = world.job(listed=False)
+    world.ingest_stage(job, "ready", ready_s_ago=120)
+    with world.engine.begin() as conn:
+        conn.execute(text("UPDATE jobs SET paused_at = now() WHERE id = :j"), {"j": job})
+    process = tenor.start("status", str(job), "--watch")
+    assert process.stderr is not None
+    first = process.stderr.readline()
+
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+
+    assert first.rstrip().endswith("paused")
+    assert process.returncode == 130
+    assert f"Job {job} stays paused. Go on: tenor resume {job}" in err
+    assert "goes on" not in err
+
+
 def test_work_that_waits_while_others_are_worked_on_is_no_stall(world: World) -> None:
     waiting, running = world.job(listed=False), world.job(listed=False)
     world.ingest_stage(waiting, "ready", ready_s_ago=120)

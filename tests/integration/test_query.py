@@ -53,6 +53,20 @@ def test_a_query_can_come_from_standard_input(tenor: Tenor) -> None:
     assert done.stdout == "said\ndéjà; vu\n"
 
 
+def test_a_query_may_begin_with_a_comment(tenor: Tenor) -> None:
+    done = tenor("sql", "-- how many?\nselect 1 as one", "--format", "csv")
+
+    assert (done.returncode, done.stdout) == (0, "one\n1\n"), done.stderr
+
+
+def test_a_closed_standard_input_holds_no_query(tenor: Tenor) -> None:
+    command = f'"{sys.executable}" -m ops.cli sql - <&-'
+    done = subprocess.run(["bash", "-c", command], env=tenor.environment, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The query is empty.")
+
+
 def test_percent_signs_and_dollars_are_passed_on_as_they_are(tenor: Tenor) -> None:
     done = tenor("sql", "select 'a%b' like 'a%%' as x, $q$100 %s$q$ as y", "-f", "csv")
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +11,7 @@ from db.engine import make_engine
 from tests.integration.planting import Plant
 from tests.integration.working import Work
 from workers.errors import JobEnded
-from workers.jobs import pause_job, resume_job
+from workers.jobs import cancel_job, pause_job, resume_job
 from workers.settings import Settings
 
 
@@ -118,11 +119,17 @@ def test_a_paused_job_says_so_and_goes_on_where_it_stopped(database_url: str, mo
         assert conn.execute(text("SELECT state FROM job_progress")).scalar() == "running"
 
 
-def test_a_job_that_has_ended_can_not_be_paused(database_url: str) -> None:
+def test_a_job_that_has_ended_can_not_be_paused_resumed_or_cancelled(database_url: str) -> None:
     engine = make_engine(database_url)
     with engine.begin() as conn:
         plant = Plant(conn)
-        job = plant.job(plant.archive(), plant.version(plant.profile(), 1), state="done")
+        archive, version = plant.archive(), plant.version(plant.profile(), 1)
+        done, cancelled = (plant.job(archive, version, state=state) for state in ("done", "cancelled"))
 
-    with pytest.raises(JobEnded, match=f"job {job} is done"):
-        pause_job(engine, job)
+    for job, state, says in ((done, "done", "tenor retry"), (cancelled, "cancelled", "Enqueue the archive again")):
+        for change in (pause_job, partial(resume_job, settings=Settings()), cancel_job):
+            with pytest.raises(JobEnded, match=f"job {job} is {state}") as refused:
+                change(engine, job_id=job)
+            assert says in refused.value.hint
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT state FROM jobs WHERE id = :j"), {"j": done}).scalar() == "done"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +170,24 @@ def test_files_of_one_content_with_different_transcripts_show_their_own(plant: P
     plant.score(alignment, call.version, call.batch, [SAD])
 
     assert [row[0] + " " + row[4] for row in versions(plant)] == ["a/one.wav angry"] * 3 + ["b/copy.wav sad"]
+
+
+def test_the_measure_on_ravdess_counts_a_clip_in_two_archives_once(plant: Plant) -> None:
+    # Given an angry clip heard as angry, twice in one archive and once in another, and a sad one heard as happy
+    version = plant.version(plant.profile(), 1, champion=True)
+    archives = [plant.archive("/ravdess"), plant.archive("/copy")]
+    batch = plant.batch(plant.job(archives[0], version), version)
+    for name, heard, copies in (("03-01-05-01-01-01-17.wav", ANGRY, 2), ("03-01-04-01-01-01-17.wav", HAPPY, 1)):
+        recording = plant.recording(3.0)
+        files = [plant.file(archive, f"Actor_17/{name}", recording) for archive in archives[:copies]]
+        plant.file(archives[0], name, recording)
+        plant.score(plant.alignment(recording, files[0], [("Anna", 0.0, 2.0, None)]), version, batch, [heard])
+
+    found = plant.rows((Path(__file__).parents[2] / "ops/sql/ravdess_accuracy.sql").read_text())
+
+    assert [(row["truth"], row["clips"], row["recall"]) for row in found] == [
+        ("angry", 1, 1), ("sad", 1, 0), (None, 2, 0.5),
+    ]  # fmt: skip
 
 
 # ----- job_emotions and job_progress

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from typer.testing import CliRunner
 from ml.profiles import Licence
 from ops.cli.licences import announce
 from ops.cli.main import app
+from ops.cli.session import Session
+from ops.cli.tables import checks
+from ops.local import Check, doctor
+from ops.local.home import prepare
 
 HEAVY = {"torch", "celery", "sqlalchemy", "psycopg2", "numpy", "transformers", "kombu"}
 
@@ -129,6 +134,70 @@ def test_doctor_says_what_to_do_and_fails_when_something_is_wrong(tmp_path: Path
     assert done.returncode == 1
     assert report["ok"] is False
     assert any(not check["ok"] and "tenor up" in check["hint"] for check in report["checks"])
+
+
+def test_a_home_that_is_no_folder_is_one_sentence_and_doctor_sees_it(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    (tmp_path / "calls").mkdir()
+
+    analysed = tenor("analyze", str(tmp_path / "calls"), TENOR_HOME=str(tmp_path / "home"))
+    report = json.loads(tenor("doctor", "--json", TENOR_HOME=str(tmp_path / "home" / "below")).stdout)
+
+    assert analysed.returncode == 1
+    said = f"Error: {tmp_path / 'home'} is no folder. Set TENOR_HOME to a folder that you may write"
+    assert analysed.stderr.splitlines()[-1].startswith(said)
+    (disk,) = (check for check in report["checks"] if check["name"] == "disk")
+    assert not disk["ok"] and "is no folder" in disk["detail"]
+
+
+def test_doctor_does_not_take_a_folder_that_cannot_be_written_for_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENOR_HOME", str(tmp_path / "home"))
+    # Root may write everywhere.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    (disk,) = (check for check in doctor() if check.name == "disk")
+
+    assert not disk.ok and disk.detail == f"{tmp_path} cannot be written"
+
+
+def test_checks_with_long_names_do_not_run_into_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    checks([Check("maintenance", True, "process 7"), Check("redis", False, "away", "Start it.")], Session(False))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "ok     maintenance  process 7",
+        "WRONG  redis        away",
+        "                    Start it.",
+    ]
+
+
+def test_a_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    prepare(tmp_path / "home")
+
+    assert (tmp_path / "home").stat().st_mode & 0o066 == 0, "nobody else lists it"
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in (tmp_path / "home").iterdir())
+
+
+def test_version_is_an_option_too() -> None:
+    done = tenor("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"tenor {metadata.version('tenor')}\n")
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 1), ("2>&-", 1), ("<&-", 1)])
+def test_a_closed_stream_is_no_traceback(tmp_path: Path, redirection: str, code: int) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m ops.cli sql - {redirection}'],
+        env={**os.environ, "TENOR_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=None if redirection == "<&-" else subprocess.DEVNULL,
+    )
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr and "no name for" not in done.stderr
 
 
 def test_version_works_with_broken_settings() -> None:

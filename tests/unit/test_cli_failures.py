@@ -42,6 +42,14 @@ def test_a_sentence_starts_with_a_capital_and_ends_with_a_stop() -> None:
     assert str(explain(ArchiveEmpty("the folder is empty", hint="Fill it."))) == "The folder is empty. Fill it."
 
 
+@pytest.mark.parametrize(
+    "message",
+    ["/calls/a.wav is gone", "calls/a.wav is gone", "a.wav is gone", "postgresql://db is away", "lease_s: no"],
+)
+def test_paths_addresses_and_names_at_the_start_of_a_sentence_stay_as_they_are(message: str) -> None:
+    assert str(explain(ArchiveEmpty(message))).startswith(message)
+
+
 def test_an_error_without_a_name_leaves_its_traceback_in_a_file(home: Path) -> None:
     try:
         raise ZeroDivisionError("of all things")

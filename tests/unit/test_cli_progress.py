@@ -29,6 +29,7 @@ STATUS = JobStatus(
     cancelled=0,
     reused=2,
     warnings=0,
+    manifest_problems=0,
     utterances=1234,
     audio_s=1000.0,
     audio_done_s=400.0,
@@ -37,13 +38,21 @@ STATUS = JobStatus(
 )
 
 
-def test_speed_counts_audio_of_this_job_and_not_what_was_reused() -> None:
+def paced(*commits: tuple[float, float]) -> Pace:
+    """A pace that saw so much audio ready at these times."""
     pace = Pace()
+    for now, analysed_s in commits:
+        pace.add(now, analysed_s)
+    return pace
 
-    pace.add(0.0, replace(STATUS, audio_done_s=200.0, speech_done_s=0.0).analysed_s)
-    pace.add(10.0, STATUS.analysed_s)
 
-    assert pace.audio_per_s() == 20.0
+def test_speed_counts_audio_of_this_job_and_not_what_was_reused() -> None:
+    first = replace(STATUS, audio_done_s=220.0, speech_done_s=0.0).analysed_s
+    assert first == 20.0
+
+    pace = paced((0.0, 0.0), (60.0, first), (69.0, STATUS.analysed_s))
+
+    assert pace.audio_per_s() == 20.0, "the minute until the first result, when models were loaded, tells nothing"
     assert pace.left_s(STATUS) == (1000 - 200 - 200) / 20
 
 
@@ -57,26 +66,35 @@ def test_speed_forgets_the_distant_past() -> None:
     pace = Pace(window_s=10.0)
 
     for second in range(0, 101, 5):
-        pace.add(float(second), 0.0 if second < 90 else (second - 90) * 4.0)
+        pace.add(float(second), second / 10 if second < 90 else 9 + (second - 90) * 4.0)
 
     assert pace.audio_per_s() == 4.0
 
 
-def test_there_is_no_speed_before_the_first_result_and_no_eta_before_the_archive_is_listed() -> None:
-    pace = Pace()
-    pace.add(0.0, 0.0)
-    pace.add(5.0, 1e-5)
-    assert pace.audio_per_s() is None, "a rounding error is no progress"
+def test_there_is_no_speed_before_enough_was_committed_and_no_eta_before_the_archive_is_listed() -> None:
+    assert paced((0.0, 0.0), (5.0, 1e-5), (10.0, 2e-5)).audio_per_s() is None, "a rounding error is no progress"
+    assert paced((0.0, 700.0), (0.5, 760.0)).audio_per_s() is None, "the first result after a look says nothing"
+    assert paced((0.0, 0.0), (10.0, 50.0), (10.5, 600.0)).audio_per_s() is None, "nor do two at once"
 
-    pace.add(10.0, 50.0)
+    pace = paced((0.0, 0.0), (10.0, 50.0), (20.0, 100.0))
+
     assert pace.audio_per_s() == 5.0
+    assert pace.left_s(STATUS) == 120.0
     assert pace.left_s(replace(STATUS, listed=False)) is None
 
 
+def test_there_is_no_eta_when_nothing_has_been_committed_for_long() -> None:
+    pace = paced((0.0, 0.0), (10.0, 50.0), (20.0, 100.0))
+
+    pace.add(40.0, 100.0)
+    assert pace.audio_per_s() == 5.0
+
+    pace.add(41.0, 100.0)
+    assert pace.audio_per_s() is None and pace.left_s(STATUS) is None
+
+
 def test_a_line_names_every_counter_that_is_not_zero() -> None:
-    pace = Pace()
-    pace.add(0.0, 0.0)
-    pace.add(10.0, 200.0)
+    pace = paced((0.0, 0.0), (5.0, 100.0), (10.0, 200.0))
 
     line = describe(STATUS, pace)
 
@@ -85,6 +103,13 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
     )
     assert "failed" not in describe(replace(STATUS, failed=0), pace)
     assert "4/10+ recordings" in describe(replace(STATUS, listed=False), pace)
+    assert "3 with warnings" in describe(replace(STATUS, warnings=3), pace)
+
+
+def test_a_paused_job_is_said_to_be_paused_and_has_no_eta() -> None:
+    line = describe(replace(STATUS, state="paused"), paced((0.0, 0.0), (5.0, 100.0), (10.0, 200.0)))
+
+    assert line == "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, paused"
 
 
 def test_a_log_gets_plain_lines_and_no_more_than_one_in_an_interval_but_always_the_last() -> None:

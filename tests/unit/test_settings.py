@@ -1,11 +1,12 @@
 """Settings: where they come from, and what a mistake in them says."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from workers.errors import SettingsInvalid
-from workers.settings import load_settings
+from workers.settings import default_home, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,34 @@ def test_every_mistake_is_named_without_its_value(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TENOR_LEASE_S", "-1")
     with pytest.raises(SettingsInvalid) as mistake:
         load_settings()
-    assert "database_url" in str(mistake.value) and "lease_s" in str(mistake.value)
+    assert "TENOR_DATABASE_URL" in str(mistake.value) and "TENOR_LEASE_S" in str(mistake.value)
+    assert "hunter2" not in str(mistake.value)
+
+
+def test_a_mistake_in_the_file_is_named_with_the_file(home: Path) -> None:
+    (home / "tenor.toml").write_text("lease_s = -1\n")
+    with pytest.raises(SettingsInvalid, match=re.escape(f"lease_s in {home / 'tenor.toml'}: ")):
+        load_settings()
+
+
+def test_an_empty_variable_counts_as_unset(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "tenor.toml").write_text("batch_s = 30\n")
+    for name in ("TENOR_DATABASE_URL", "TENOR_BATCH_S", "TENOR_CONFIG", "TENOR_UNPACKED_DIR"):
+        monkeypatch.setenv(name, "")
+
+    settings = load_settings()
+
+    assert (settings.database_url, settings.batch_s, settings.unpacked) == (None, 30, home / "unpacked")
+
+    monkeypatch.setenv("TENOR_HOME", "")
+    assert load_settings().home == default_home()
+
+
+@pytest.mark.parametrize("url", ["postgres://x", "postgresql://u:hunter2@db:5432/"])
+def test_a_database_url_without_a_database_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENOR_DATABASE_URL", url)
+    with pytest.raises(SettingsInvalid, match="TENOR_DATABASE_URL: it names no database") as mistake:
+        load_settings()
     assert "hunter2" not in str(mistake.value)
 
 

@@ -6,7 +6,7 @@ find is a failed recording.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
 
 from celery import Task
@@ -18,7 +18,7 @@ from workers.claims import Claim
 from workers.errors import ArchiveEmpty, TurnOver
 from workers.files import Found, Known, audio_files, look, storable_path, usable_path
 from workers.links import link_recordings
-from workers.listed import absent, write_problems
+from workers.listed import absent, unread, write_problems
 from workers.listing import open_listing
 from workers.manifest import Problem
 from workers.patience import transaction
@@ -62,6 +62,8 @@ class _Ingest:
         self.listing = open_listing(self.root, packed=packed, report=self._report)
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
+        #: Folders that cannot be read; every walk meets all of them, also one that goes on where another stopped.
+        self.closed: set[str] = set()
 
     def work(self) -> Outcome:
         """Walk in chunks; the outcome's commit groups what is left over and marks the archive walked."""
@@ -76,7 +78,7 @@ class _Ingest:
             walked_s = time.monotonic() - started
             if walked_s > self.settings.stage_limit_s / 2 or (walked_s > TURN_S and self._others_wait()):
                 raise TurnOver("the walk has had its turn")
-        if not files and self.job.walked_to is None:
+        if not files and not self.closed and self.job.walked_to is None:
             raise ArchiveEmpty(f"{self.job.url} holds no audio file")
         if self.only is None:
             self._write_absent()
@@ -87,7 +89,8 @@ class _Ingest:
         if self.only is not None:
             return iter([self.only])
         walked_to = self.job.walked_to
-        return audio_files(self.root, after=None if walked_to is None else usable_path(walked_to))
+        after = None if walked_to is None else usable_path(walked_to)
+        return audio_files(self.root, after=after, closed=self.closed)
 
     def _others_wait(self) -> bool:
         with self.engine.connect() as conn:
@@ -166,7 +169,7 @@ class _Ingest:
         transaction(self.engine, step, patience_s=self.settings.patience_s)
 
     def _write_absent(self) -> None:
-        items = absent(self.root, self.listing)
+        items = chain(unread(self.closed), absent(self.root, self.listing, self.closed))
         while chunk := list(islice(items, CHUNKS[-1])):
             transaction(self.engine, lambda conn: self._commit_absent(conn, chunk), patience_s=self.settings.patience_s)
 
