@@ -3,7 +3,8 @@
 import pytest
 
 from ml.transcripts.encoding import decode
-from ml.transcripts.language import LANGUAGES, code_of, detect
+from ml.languages import code_of
+from ml.transcripts.language import LANGUAGES, detect
 
 TEXTS = {
     "en": "Good morning, how can I help you with your order today?",
