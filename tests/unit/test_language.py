@@ -2,8 +2,8 @@
 
 import pytest
 
-from ml.transcripts.encoding import decode
 from ml.languages import code_of
+from ml.transcripts.encoding import decode
 from ml.transcripts.language import LANGUAGES, detect
 
 TEXTS = {
