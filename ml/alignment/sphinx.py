@@ -29,9 +29,10 @@ MAX_WORDS_PER_S = 10.0
 _BEAMS = ((1e-80, 1e-60, 1e-80), (1e-200, 1e-180, 1e-200))
 #: Score per 10 ms frame over the words (log, the model's own scale). Read and spontaneous speech with its own text
 #: scores -8 to -33, in noise or reverberation down to -45; with somebody else's text -36 to -90.
-CERTAIN, HOPELESS = -33.0, -60.0
-#: Between those two: how much better than the anti-text the text must be. Somebody else's text is -20 to 29 better.
-MIN_LEAD = 30.0
+CERTAIN, HOPELESS = -33.0, -50.0
+#: Between those two: how much better than the anti-text the text must be, and how much more for each unit of score
+#: that is missing. Its own text is 15 to 70 better, somebody else's -20 to 20, seldom 30.
+MIN_LEAD, LEAD_PER_SCORE = 16.0, 1.5
 #: A frame's features look at 25.6 ms of sound from the frame's start on; a boundary between two frames is where the
 #: middles of both are equally far.
 FRAME_S, MIDDLE_S = 0.01, 0.0078
@@ -131,15 +132,18 @@ def _search_and_judge(samples: NDArray[np.float32], words: list[str]) -> list[_F
             return found
     if found is None:
         return NotAligned("the words do not fit into the audio")
-    if _mean(found) < HOPELESS or _mean(found) - _anti_score(_decoder(_BEAMS[-1]), pcm, words) < MIN_LEAD:
-        return NotAligned("the audio does not sound like the text")
-    return found
+    score = _mean(found)
+    if score >= HOPELESS:
+        against = _anti_score(_decoder(_BEAMS[-1]), pcm, words)
+        if against is not None and score - against >= MIN_LEAD + LEAD_PER_SCORE * (CERTAIN - score):
+            return found
+    return NotAligned("the audio does not sound like the text")
 
 
-def _anti_score(decoder: Any, pcm: bytes, words: list[str]) -> float:
-    """What a text of as many phones, each far from the right one, scores: little worse than a wrong text.
+def _anti_score(decoder: Any, pcm: bytes, words: list[str]) -> float | None:
+    """What a text of as many phones, each far from the right one, scores: little worse than a wrong text does.
 
-    Noise and reverberation lower both alike. Anti-models for verifying utterances: Rahim, Lee and Juang 1997.
+    None when it does not fit into the audio at all. Noise and reverberation lower both alike. Anti-models for verifying utterances: Rahim, Lee and Juang 1997.
     """
     against = []
     for word in words:
@@ -149,7 +153,7 @@ def _anti_score(decoder: Any, pcm: bytes, words: list[str]) -> float:
             decoder.add_word(name, " ".join(_ANTI[phone] for phone in phones), True)
         against.append(name)
     found = _search(decoder, pcm, against)
-    return _mean(found) if found else HOPELESS + CERTAIN
+    return _mean(found) if found else None
 
 
 def _pronounceable(word: str, lookup: Any) -> list[str]:
