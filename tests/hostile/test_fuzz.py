@@ -67,8 +67,8 @@ MARKS = st.sampled_from(
     ["swordfish", "swordfish ", '"swordfish"', "0", "1.5", "-0", "-3", "nan", "1e400", "inf", "9" * 60, "00:01.000",
      " --> ", "\n", "\n\n", "\t", " ", ",", ";", '"', '""', "'", "x", "y", "SPEAKER", "<NA>", "A", "1", "2",
      "{ a / b }", "<o>", '"IntervalTier"', '"TextTier"', '"words"', '"phones"', "xmin = 1", "<v Ann>", "</v>", "&lt;",
-     "WEBVTT", "NOTE", "start", "end", "text", "speaker", "start_ms", "recording", "SIL", "<s>", "Total score", "[", "]",
-     "{", "}", "\u2028", "\x85", "é", "두", "\ufeff"]
+     "WEBVTT", "NOTE", "start", "end", "text", "speaker", "start_ms", "recording", "SIL", "<s>", "Total score", "[",
+     "]", "{", "}", "\u2028", "\x85", "é", "두", "\ufeff"]
 )  # fmt: skip
 FORMS = st.one_of(st.binary(max_size=200), st.lists(MARKS, max_size=60).map(lambda parts: "".join(parts).encode()))
 
