@@ -51,11 +51,13 @@ class Pace:
         return (after - before) / span_s if span_s >= LEAST_S and self._now - until <= 2 * span_s else None
 
     def left_s(self, status: JobStatus) -> float | None:
-        """None while the archive is still being listed, or as long as no speed is known."""
+        """None while the archive is still being listed, as long as no speed is known, or when the end is overdue."""
         speed = self.audio_per_s()
         if speed is None or not status.listed:
             return None
-        return max(0.0, status.audio_s - status.audio_reused_s - status.analysed_s) / speed
+        at_commit_s = (status.audio_s - status.audio_reused_s - status.analysed_s) / speed
+        left_s = at_commit_s - (self._now - self._commits[-1][0])
+        return left_s if left_s > 0 else None
 
 
 class Display(Protocol):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from db import roles
 from db.engine import make_engine
 from db.errors import DatabaseBusy, DatabaseUnavailable, RolesMissing, SchemaOutdated
-from db.migrate import PUBLIC_VIEWS, VIEWS, check, current, downgrade, head, upgrade
+from db.migrate import PUBLIC_VIEWS, VIEWS, check, current, downgrade, head, is_current, upgrade
 from db.tables import Base
 from tests.integration.conftest import Server
 
@@ -179,8 +179,10 @@ def test_views_of_another_version_of_the_code_are_replaced(owner_url: str) -> No
         conn.execute(text("CREATE VIEW stage_backlog AS SELECT 1 AS old"))
         conn.execute(text("COMMENT ON VIEW current_recording_scores IS 'internal: what a file shows; views of old'"))
 
+    assert not is_current(make_engine(owner_url))
     upgrade(owner_url)
 
+    assert is_current(make_engine(owner_url))
     with make_engine(owner_url).connect() as conn:
         columns = list(conn.execute(text("SELECT * FROM stage_backlog")).keys())
     assert "oldest_ready_s" in columns

@@ -88,6 +88,8 @@ def test_there_is_no_eta_when_nothing_has_been_committed_for_long() -> None:
 
     pace.add(40.0, 100.0)
     assert pace.audio_per_s() == 5.0
+    assert pace.left_s(STATUS) == 100.0, "20 s less than at the last result"
+    assert pace.left_s(replace(STATUS, audio_s=450.0)) is None, "overdue"
 
     pace.add(41.0, 100.0)
     assert pace.audio_per_s() is None and pace.left_s(STATUS) is None
