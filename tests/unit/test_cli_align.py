@@ -1,6 +1,7 @@
 """`tenor align`: tables, formats and pictures of one recording, without a database or a service."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,15 @@ from ml.audio.decode import SAMPLE_RATE, decode
 from ops.cli.main import app
 from ops.samples import ARCHIVE
 from tests.unit.test_cli_commands import tenor
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures keep a cache there; the variable that says so to matplotlib ends with the test."""
+    monkeypatch.setenv("TENOR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MPLCONFIGDIR", "")
+    monkeypatch.delenv("MPLCONFIGDIR")
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +86,10 @@ def test_two_formats_at_once_and_an_empty_window_are_wrong_usage(call: Path) -> 
     assert align()[0] == 2
 
 
-def test_a_picture_leaves_standard_output_to_the_format(call: Path, tmp_path: Path) -> None:
+def test_a_picture_leaves_standard_output_to_the_format(call: Path, tmp_path: Path, home: Path) -> None:
     picture = tmp_path / "picture.png"
     code, out, err = align(str(call), "--srt", "--plot", str(picture), "--to", "6")
+    assert os.environ["MPLCONFIGDIR"] == str(home / "matplotlib"), "not in the person's own folders"
 
     assert code == 0
     assert out.startswith("1\n00:")
