@@ -112,7 +112,7 @@ def test_a_replaced_recording_is_a_recording_of_its_own(house: House, tmp_path: 
 
 def test_an_archive_that_is_missing_or_holds_no_audio_is_a_sentence(house: House, tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("hello")
-    for path, word in ((tmp_path / "nowhere", "does not exist"), (tmp_path, "no audio file")):
+    for path, word in ((tmp_path / "nowhere", "no folder or file"), (tmp_path, "no audio file")):
         done = house.run("analyze", str(path), code=1)
         assert word in done.stderr and "Traceback" not in done.stderr
     assert house.json("analyze", str(tmp_path), code=1)["error"]["code"] == "archive_empty"
