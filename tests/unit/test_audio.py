@@ -88,8 +88,8 @@ def chosen(samples: np.ndarray, mode: Mode, block: int = 700) -> tuple[int, ...]
 
 def test_channels_are_split_when_they_carry_different_voices() -> None:
     rng = np.random.default_rng(3)
-    left, right = rng.standard_normal((2, 16_000)).astype(np.float32) * 0.1
-    silent = np.zeros(16_000, dtype=np.float32)
+    left, right = rng.standard_normal((2, 80_000)).astype(np.float32) * 0.1
+    silent = np.zeros(80_000, dtype=np.float32)
 
     assert chosen(np.stack([left, right]), "auto") == (0, 1)
     assert chosen(np.stack([left, left * 0.5]), "auto") == ()
@@ -100,14 +100,29 @@ def test_channels_are_split_when_they_carry_different_voices() -> None:
     np.testing.assert_array_equal(channel_samples(np.stack([left, right]), 1), right)
 
 
-def test_channels_are_alike_over_the_whole_recording_and_not_in_one_block() -> None:
+def test_one_voice_before_two_microphones_is_not_split_though_its_samples_differ() -> None:
     rng = np.random.default_rng(4)
-    left, right = rng.standard_normal((2, 16_000)).astype(np.float32) * 0.1
-    turned = np.concatenate([left[:8_000], -left[8_000:]])
+    speaking = np.repeat(rng.uniform(0, 1, 50) > 0.5, 1_600).astype(np.float32) + 0.01
+    near, far, other = rng.standard_normal((3, 80_000)).astype(np.float32) * 0.1
 
-    # Alike in each half, but with opposite signs: over the whole they cancel out
-    assert chosen(np.stack([left, turned]), "auto", block=8_000) == (0, 1)
-    assert chosen(np.stack([left, right]), "auto", block=1) == chosen(np.stack([left, right]), "auto", block=16_000)
+    assert chosen(np.stack([near * speaking, far * speaking]), "auto", block=8_000) == ()
+    assert chosen(np.stack([near * speaking, other * (1.02 - speaking)]), "auto", block=8_000) == (0, 1)
+
+
+def test_channels_are_alike_over_the_whole_recording_whatever_the_blocks() -> None:
+    rng = np.random.default_rng(4)
+    left, right = rng.standard_normal((2, 20_000)).astype(np.float32) * 0.1
+    for block in (1, 7, 1_599, 16_000):
+        choice = ChannelChoice()
+        for begin in range(0, 20_000, block):
+            choice.add(np.stack([left, right])[:, begin : begin + block])
+        assert choice._together(0, 1) == pytest.approx(float(whole_likeness(left, right)), abs=1e-5)
+
+
+def whole_likeness(left: np.ndarray, right: np.ndarray) -> float:
+    """Correlation of levels in windows of 0.1 s."""
+    levels = [np.log10(np.sqrt((x[:19_200].reshape(12, 1_600) ** 2).mean(axis=1))) for x in (left, right)]
+    return float(np.corrcoef(*levels)[0, 1])
 
 
 @pytest.mark.parametrize(("rate", "subtype"), [(8_000, "PCM_16"), (16_000, "FLOAT"), (44_100, "PCM_24")])
