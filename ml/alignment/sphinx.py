@@ -143,7 +143,8 @@ def _search_and_judge(samples: NDArray[np.float32], words: list[str]) -> list[_F
 def _anti_score(decoder: Any, pcm: bytes, words: list[str]) -> float | None:
     """What a text of as many phones, each far from the right one, scores: little worse than a wrong text does.
 
-    None when it does not fit into the audio at all. Noise and reverberation lower both alike. Anti-models for verifying utterances: Rahim, Lee and Juang 1997.
+    None when it does not fit into the audio at all. Noise and reverberation lower both alike. Anti-models for
+    verifying utterances: Rahim, Lee and Juang 1997.
     """
     against = []
     for word in words:
