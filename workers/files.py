@@ -10,7 +10,7 @@ from pathlib import Path
 from ml.audio.decode import EXTENSIONS, AudioInfo, probe
 from ml.audio.errors import AudioMissing, AudioUnreadable
 from ml.errors import RecordingError
-from ml.transcripts import find_transcript
+from ml.transcripts import TranscriptUnreadable, content_hash, find_transcript
 from workers.errors import RecordingChanged
 
 
@@ -125,9 +125,8 @@ def look(root: Path, path: str, known: Known | None) -> Found:
 
 def _hash_of(transcript: Path) -> str:
     try:
-        with transcript.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return content_hash(transcript)
+    except TranscriptUnreadable:
         # The recording is sound all the same; aligning it says what is wrong with its transcript.
         return "unreadable"
 

@@ -6,6 +6,7 @@ from ml.alignment import speakers
 from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
 from ml.audio.reader import Audio
+from ml.transcripts.naming import is_label
 
 
 def assign_speakers(
@@ -30,7 +31,7 @@ def assign_speakers(
         own = [i for i, other in enumerate(labels) if other == label]
         found[label] = Speaker(
             label=label,
-            named=drafts[own[0]].speaker is not None,
+            named=drafts[own[0]].speaker is not None and not is_label(label),
             embedding=speakers.speaker_vector([embeddings[i] for i in own]),
             channel=origins[own[0]],
         )

@@ -8,9 +8,12 @@ NOT_ALIGNED = "words_not_aligned"
 NO_ALIGNER = "language_not_aligned"
 #: Somebody speaks here, but the transcript of the recording holds no words for it.
 NOT_IN_TRANSCRIPT = "speech_not_in_transcript"
+#: Some lines of the transcript could not be read; `problems` names them.
+PARTLY_READ = "transcript_partly_read"
 
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
+    PARTLY_READ: "part of the transcript could not be read and was left out",
     NOT_ALIGNED: "its words were not found in the sound; text and times are those of the transcript",
     NO_ALIGNER: "no aligner for this language and no times in the transcript; its text was shared over the speech",
     NOT_IN_TRANSCRIPT: "there is speech that the transcript does not hold; analysed by voice alone",

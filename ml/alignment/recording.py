@@ -10,7 +10,7 @@ from ml.alignment.assign import assign_speakers
 from ml.alignment.draft import Draft
 from ml.alignment.language import choose_language
 from ml.alignment.options import AlignOptions
-from ml.alignment.quality import NO_ALIGNER
+from ml.alignment.quality import NO_ALIGNER, PARTLY_READ
 from ml.alignment.registry import find_aligner
 from ml.alignment.syllables import syllabified
 from ml.alignment.timed import from_timed_turns
@@ -40,7 +40,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
     """
     aligner = find_aligner(options.aligner)
     quality: dict[str, object] = {}
-    text, note = _read(transcript, quality)
+    text, note = _read(transcript, path.stem, quality)
     turns = text.turns if text is not None else ()
     language = choose_language(options.language, text.language if text is not None else None, turns)
     with open_audio(path, options.channels) as audio:
@@ -49,7 +49,9 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
             drafts, note = _from_transcript(audio, turns, aligner, language, options)
             if note is not None:
                 quality["transcript"] = note
+                quality.pop("detail", None)
         if drafts is None:
+            turns = ()
             drafts = from_voice_activity(audio, options.max_utterance_s, note)
         if not drafts:
             raise AudioSilent("no speech was found in the recording")
@@ -86,12 +88,17 @@ def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:
     return aligner.name if not given else "mixed" if placed else "provided"
 
 
-def _read(path: Path | None, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:
+def _read(path: Path | None, recording: str, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:
     if path is None:
         return None, None
     try:
-        return read_transcript(path), None
+        found = read_transcript(path, recording)
     except TranscriptUnreadable as exc:
         # The recording itself is sound: it is analysed without text, and the reason stays visible.
         quality["transcript"], quality["detail"] = exc.code, str(exc)
         return None, exc.code
+    if found.problems:
+        quality["transcript"], quality["problems"] = PARTLY_READ, list(found.problems)
+        more = f" and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        quality["detail"] = f"part of the transcript was left out: {found.problems[0]}{more}"
+    return found, None

