@@ -8,6 +8,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from db import engine as database
 from db.errors import DatabaseProblem, InvalidScores
+from ml.audio.errors import NoTemporarySpace
 from ml.errors import TenorError
 from workers.errors import ArchiveEmpty, DatabaseAway, DiskFull, Passing, StageTooLong, StoreUnavailable, TurnOver
 
@@ -21,6 +22,8 @@ _PASSING = {
 
 def named(exc: Exception) -> Exception:
     """The named error behind an exception, or the exception itself when nothing is known of it."""
+    if isinstance(exc, NoTemporarySpace):
+        return DiskFull(str(exc), hint=exc.hint)
     if isinstance(exc, TenorError | DatabaseProblem):
         return exc
     if isinstance(exc, SoftTimeLimitExceeded):

@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml.alignment import speakers
+from ml.alignment.diarization import diarize
 from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
 from ml.audio.reader import Audio
+from ml.audio.vad import Segment
 from ml.transcripts.naming import is_label
+
+#: Utterances whose samples are in memory at once while they are embedded.
+_TOGETHER = 32
 
 
 def assign_speakers(
@@ -14,25 +22,18 @@ def assign_speakers(
 ) -> tuple[dict[str, Speaker], list[Utterance]]:
     """Speakers by label, and the drafts as utterances in the same order (all numbered 0).
 
-    A name stays; an unnamed voice belongs to its channel where channels are analysed apart, else to a cluster.
+    A name stays. An unnamed voice belongs to its channel where channels are analysed apart; else it is the one that
+    diarization found there, which listens now to drafts that it has not heard yet (`count` voices, None: found).
     """
-    embeddings = speakers.embed_utterances([audio.read(d.channel, d.start_s, d.end_s) for d in drafts])
+    labels = _labels(audio, drafts, count)
     origins = [audio.origins[draft.channel] for draft in drafts]
-    labels: list[str] = [draft.speaker or "" for draft in drafts]
-    unnamed = [i for i, draft in enumerate(drafts) if draft.speaker is None]
-    if audio.channels > 1:
-        for i in unnamed:
-            labels[i] = f"speaker {(origins[i] or 0) + 1}"
-    else:
-        for i, voice in zip(unnamed, speakers.cluster([embeddings[i] for i in unnamed]), strict=True):
-            labels[i] = f"speaker {voice + 1}"
     found: dict[str, Speaker] = {}
     for label in dict.fromkeys(labels):
         own = [i for i, other in enumerate(labels) if other == label]
         found[label] = Speaker(
             label=label,
             named=drafts[own[0]].speaker is not None and not is_label(label),
-            embedding=speakers.speaker_vector([embeddings[i] for i in own]),
+            embedding=_embedding(audio, [drafts[i] for i in own]),
             channel=origins[own[0]],
         )
     utterances = [
@@ -51,3 +52,55 @@ def assign_speakers(
         for draft, label, origin in zip(drafts, labels, origins, strict=True)
     ]
     return found, utterances
+
+
+def _labels(audio: Audio, drafts: Sequence[Draft], count: int | None) -> list[str]:
+    if audio.channels > 1:
+        return [d.speaker or f"speaker {(audio.origins[d.channel] or 0) + 1}" for d in drafts]
+    unheard = [i for i, draft in enumerate(drafts) if draft.speaker is None and draft.voice is None]
+    voices = {i: draft.voice for i, draft in enumerate(drafts) if draft.voice is not None}
+    voices |= dict(zip(unheard, _voices(audio, [drafts[i] for i in unheard], count), strict=True))
+    # Counted by first appearance among those that are left.
+    order: dict[int, int] = {}
+    return [d.speaker or f"speaker {order.setdefault(voices[i], len(order)) + 1}" for i, d in enumerate(drafts)]
+
+
+def _voices(audio: Audio, drafts: Sequence[Draft], count: int | None) -> list[int]:
+    """The voice that is heard for the longest part of each draft."""
+    segments = diarize(audio, _union(drafts), count)
+    starts, ends = np.array([s.start_s for s in segments]), np.array([s.end_s for s in segments])
+    whose = np.array([s.voice for s in segments], np.int64)
+    result: list[int] = []
+    for draft in drafts:
+        # Segments are in order and do not overlap, so that those of a draft lie side by side; at least one is taken,
+        # also for a draft too short to hold an instant.
+        first = min(int(np.searchsorted(ends, draft.start_s, "right")), len(whose) - 1)
+        last = max(int(np.searchsorted(starts, draft.end_s)), first + 1)
+        heard = np.minimum(ends[first:last], draft.end_s) - np.maximum(starts[first:last], draft.start_s)
+        result.append(int(np.bincount(whose[first:last], np.maximum(heard, 1e-9)).argmax()))
+    return result
+
+
+def _union(drafts: Sequence[Draft]) -> list[Segment]:
+    """The stretches that the drafts cover, in order."""
+    stretches: list[Segment] = []
+    for start, end in sorted((draft.start_s, draft.end_s) for draft in drafts):
+        if stretches and start < stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(end, stretches[-1][1]))
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def _embedding(audio: Audio, own: Sequence[Draft]) -> NDArray[np.float32]:
+    """A speaker's vector; no more utterances are read than it is made of."""
+    known: list[NDArray[np.float32]] = []
+    for begin in range(0, len(own), _TOGETHER):
+        if len(known) >= speakers.UTTERANCES_PER_SPEAKER:
+            break
+        waves = [
+            audio.read(d.channel, d.start_s, min(d.end_s, d.start_s + speakers.MAX_EMBED_S))
+            for d in own[begin : begin + _TOGETHER]
+        ]
+        known += [embedding for embedding in speakers.embed_utterances(waves) if embedding is not None]
+    return speakers.speaker_vector(known)

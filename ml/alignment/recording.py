@@ -18,7 +18,7 @@ from ml.alignment.types import Alignment
 from ml.alignment.untimed import from_plain_text, shared_out
 from ml.alignment.untranscribed import from_voice_activity
 from ml.audio import vad
-from ml.audio.errors import AudioSilent
+from ml.audio.errors import NoSpeech
 from ml.audio.reader import Audio, open_audio
 from ml.transcripts import Transcript, TranscriptUnreadable, Turn, read_transcript
 
@@ -52,9 +52,9 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
                 quality.pop("detail", None)
         if drafts is None:
             turns = ()
-            drafts = from_voice_activity(audio, options.max_utterance_s, note)
+            drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
         if not drafts:
-            raise AudioSilent("no speech was found in the recording")
+            raise NoSpeech("no speech was found in the recording")
         drafts.sort(key=lambda draft: (draft.start_s, draft.channel, draft.end_s))
         named, utterances = assign_speakers(audio, drafts, options.speakers)
         return Alignment(
@@ -78,7 +78,8 @@ def _from_transcript(
         return from_timed_turns(audio, turns, aligner, language, options.max_utterance_s)
     if aligner.can(language):
         return from_plain_text(audio, turns, aligner, language, options.max_utterance_s)
-    return shared_out(from_voice_activity(audio, options.max_utterance_s, None), turns), NO_ALIGNER
+    heard = from_voice_activity(audio, options.max_utterance_s, None, options.speakers)
+    return shared_out(heard, turns), NO_ALIGNER
 
 
 def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:

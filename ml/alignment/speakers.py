@@ -1,4 +1,4 @@
-"""Who speaks: 256-d voice embeddings, a speaker's mean, and clusters of one recording's utterances.
+"""What a voice is: 256-d embeddings of utterances and of windows, and a speaker's mean.
 
 Embeddings are Resemblyzer's (GE2E, Wan et al. 2018). A speaker's vector is the arithmetic mean over the first hundred
 utterances, not normalised again, as source A does (section 3.1); training uses the same function.
@@ -23,10 +23,8 @@ MIN_EMBED_S = 0.4
 MAX_EMBED_S = 8.0
 #: Partial windows (1.6 s each) that share one forward pass.
 PARTIALS_PER_PASS = 64
-#: Cosine distance below which two clusters are one voice.
-SAME_VOICE_DISTANCE = 0.34
-#: More voices than this in one channel are noise of the clustering.
-MAX_SPEAKERS = 8
+#: Windows of diarization are brought to this level, that of the package's own preprocessing (-30 dB full scale).
+WINDOW_POWER = 1e-3
 
 SAMPLE_RATE = 16_000
 
@@ -83,38 +81,26 @@ def embed_utterances(waveforms: Sequence[NDArray[np.float32]]) -> list[NDArray[n
     return embeddings
 
 
+def embed_windows(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit-length embeddings [k, 256] of k windows [k, n] of one length (16 kHz), in one pass.
+
+    Unlike whole utterances, windows are neither trimmed nor merely amplified: each is brought to the same level, so
+    that a distance is one of voices and not of loudness.
+    """
+    import torch
+    from resemblyzer.audio import wav_to_mel_spectrogram
+
+    power = np.square(samples).mean(axis=1, keepdims=True)
+    level = samples * np.sqrt(WINDOW_POWER / np.maximum(power, 1e-10))
+    # The package transposes all axes: [frames, mels, k].
+    mels = np.moveaxis(wav_to_mel_spectrogram(level.astype(np.float32)), -1, 0)
+    with torch.inference_mode():
+        return np.asarray(voice_encoder()(torch.from_numpy(np.ascontiguousarray(mels))).numpy(), np.float32)
+
+
 def speaker_vector(embeddings: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32]:
     """A speaker's vector [256]: the mean over the first hundred embeddings; zeros when there is none."""
     known = [e for e in embeddings if e is not None][:UTTERANCES_PER_SPEAKER]
     if not known:
         return np.zeros(SIZE, dtype=np.float32)
     return np.asarray(np.mean(known, axis=0), dtype=np.float32)
-
-
-def cluster(embeddings: Sequence[NDArray[np.float32] | None]) -> list[int]:
-    """A speaker index per utterance, numbered by first appearance; utterances without embedding join their neighbour.
-
-    Average-linkage clustering of cosine distances, cut at a fixed distance, so the number of speakers is found.
-    """
-    known = [i for i, e in enumerate(embeddings) if e is not None]
-    raw = dict.fromkeys(known, 0)
-    if len(known) > 1:
-        from sklearn.cluster import AgglomerativeClustering
-
-        vectors = np.stack([e for e in embeddings if e is not None])
-        clustering = AgglomerativeClustering(
-            n_clusters=None, metric="cosine", linkage="average", distance_threshold=SAME_VOICE_DISTANCE
-        )
-        labels = clustering.fit_predict(vectors)
-        if labels.max() >= MAX_SPEAKERS:
-            labels = AgglomerativeClustering(n_clusters=MAX_SPEAKERS, metric="cosine", linkage="average").fit_predict(
-                vectors
-            )
-        raw = dict(zip(known, (int(label) for label in labels), strict=True))
-    order: dict[int, int] = {}
-    result, last = [], 0
-    for index in range(len(embeddings)):
-        if index in raw:
-            last = order.setdefault(raw[index], len(order))
-        result.append(last)
-    return result

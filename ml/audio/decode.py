@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import av.error
@@ -90,78 +90,101 @@ def probe(path: Path) -> AudioInfo:
         return AudioInfo(duration, context.sample_rate, context.channels, context.name)
 
 
-class _Growing:
-    """Samples [channels, n] that come in blocks, without holding them twice."""
-
-    def __init__(self, expected: int) -> None:
-        self._expected, self._length = max(expected, SAMPLE_RATE), 0
-        self._buffer: NDArray[np.float32] | None = None
-        self.bad, self.peak = 0, 0.0
-
-    def add(self, block: NDArray[np.float32]) -> None:
-        """Append a block; what is no number becomes zero and is counted."""
-        bad = ~np.isfinite(block)
-        if bad.any():
-            self.bad += int(bad.sum())
-            block = np.where(bad, np.float32(0), block)
-        if block.size:
-            self.peak = max(self.peak, float(np.abs(block).max()))
-        end = self._length + block.shape[1]
-        if self._buffer is None:
-            self._buffer = np.empty((len(block), max(self._expected, end)), np.float32)
-        elif end > self._buffer.shape[1]:
-            grown = np.empty((len(block), max(end, 3 * self._buffer.shape[1] // 2)), np.float32)
-            grown[:, : self._length] = self._buffer[:, : self._length]
-            self._buffer = grown
-        self._buffer[:, self._length : end] = block
-        self._length = end
-
-    def samples(self) -> NDArray[np.float32] | None:
-        """Everything so far, None when there was no block."""
-        return None if self._buffer is None else self._buffer[:, : self._length]
-
-
 def decode(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
-    """Samples [channels, n] of the first audio track between two times, 16 kHz, in [-1, 1].
+    """Samples [channels, n] between two times, in memory at once; raises what `stream` raises."""
+    return np.concatenate(list(stream(path, start_s, end_s)), axis=1)
 
-    A few damaged packets are skipped. Raises `AudioMissing`, `AudioUnreadable`, `AudioEmpty`, `AudioTooShort`,
-    `AudioTooLong`, and `AudioSilent` when no channel of the whole recording holds a signal.
+
+def stream(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Iterator[NDArray[np.float32]]:
+    """The first audio track between two times, in blocks [channels, n] at 16 kHz, in [-1, 1]; at least one block.
+
+    A few damaged packets are skipped, and what is no number becomes zero. Raises `AudioMissing`, `AudioUnreadable`,
+    `AudioEmpty`, `AudioTooShort`, `AudioTooLong`, and `AudioSilent` when no channel of the whole recording holds a
+    signal; most of it only after the last block, because no header can be trusted to say it before.
     """
     first, last = round(start_s * SAMPLE_RATE), None if end_s is None else round(end_s * SAMPLE_RATE)
-    began, passed = time.monotonic(), 0
+    spent, given, bad, peak = 0.0, 0, 0, 0.0
     with _open(path) as container:
-        stated_s = (container.duration or 0) / av.time_base if end_s is None else end_s - start_s
-        kept = _Growing(round(min(max(stated_s, 0.0) + 1.0, MAX_DURATION_S) * SAMPLE_RATE))
-        for block in _blocks(container, last):
+        passed = _skip(container, start_s)
+        blocks = _gathered(_blocks(container, last, passed))
+        while True:
+            began = time.monotonic()
+            block = next(blocks, None)
+            # Only decoding counts: whoever takes the blocks may be slow.
+            spent += time.monotonic() - began
+            if block is None:
+                break
             if passed + block.shape[1] > MAX_DURATION_S * SAMPLE_RATE:
                 raise AudioTooLong(f"the recording is longer than {MAX_DURATION_S // 3600} hours")
-            # Blocks before the start are dropped as they come, so that a late part of a long recording stays small.
-            if passed + block.shape[1] > first:
-                kept.add(block[:, max(0, first - passed) : None if last is None else max(0, last - passed)])
+            part = block[:, max(0, first - passed) : None if last is None else max(0, last - passed)]
             passed += block.shape[1]
-            if time.monotonic() - began > PATIENCE_S + passed / SAMPLE_RATE:
+            if spent > PATIENCE_S + passed / SAMPLE_RATE:
                 raise AudioUnreadable("decoding it is slower than real time")
+            if part.size:
+                part, wrong = _finite(part)
+                given, bad, peak = given + part.size, bad + wrong, max(peak, float(np.abs(part).max()))
+                yield part
     if not passed:
         raise AudioEmpty("the file holds no samples")
     if passed < MIN_DURATION_S * SAMPLE_RATE:
         raise AudioTooShort(f"the recording lasts {passed / SAMPLE_RATE:.3f} s")
-    samples = kept.samples()
-    if samples is None:
+    if not given:
         raise AudioEmpty("the recording ends before the part that was asked for")
-    if kept.bad > 0.01 * samples.size:
-        raise AudioUnreadable(f"{kept.bad / samples.size:.0%} of the samples are not numbers")
-    if first == 0 and last is None and kept.peak < SILENT_PEAK:
+    if bad > 0.01 * given:
+        raise AudioUnreadable(f"{bad / given:.0%} of the samples are not numbers")
+    if first == 0 and last is None and peak < SILENT_PEAK:
         raise AudioSilent("the recording is silent in every channel")
-    return samples
 
 
-def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]:
+def _gathered(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """The same samples in blocks of a second or more: decoders give a few milliseconds at a time."""
+    held: list[NDArray[np.float32]] = []
+    for block in blocks:
+        held.append(block)
+        if sum(part.shape[1] for part in held) >= SAMPLE_RATE:
+            yield np.concatenate(held, axis=1)
+            held = []
+    if held:
+        yield np.concatenate(held, axis=1)
+
+
+def _finite(block: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """The block with zeros for what is no number, and how many those are."""
+    wrong = ~np.isfinite(block)
+    count = int(wrong.sum())
+    return (np.where(wrong, np.float32(0), block) if count else block), count
+
+
+def _skip(container: Any, start_s: float) -> int:
+    """Move near to `start_s` where that is exact; returns the samples at 16 kHz that were left out.
+
+    Only in WAV files of plain PCM: every other codec has packets that depend on those before, or that can be damaged
+    and shift what follows. The place is a whole second, where the resampler's phase is that of the beginning, and
+    lies at least one second before the start, so that its filter has settled.
+    """
+    second = int(start_s) - 1
+    stream = container.streams.audio[0]
+    plain = container.format.name == "wav" and stream.codec_context.name.startswith("pcm_")
+    # A header that claims less than there is would make the seek stop short.
+    if second < 1 or not plain or stream.time_base is None or stream.duration is None:
+        return 0
+    if start_s >= float(stream.duration * stream.time_base):
+        return 0
+    try:
+        container.seek(round(second / stream.time_base), stream=stream)
+    except av.error.FFmpegError:
+        return 0
+    return second * SAMPLE_RATE
+
+
+def _blocks(container: Any, wanted: int | None, done: int) -> Iterator[NDArray[np.float32]]:
+    """Everything from here on, until `wanted` samples are there, of which `done` lie behind."""
     stream = container.streams.audio[0]
     channels = stream.codec_context.channels
     layout = stream.codec_context.layout.name
     # Interleaved: PyAV reads the planes of frames with eight or more channels from the wrong place and crashes.
     resampler = av.AudioResampler(format="flt", layout=layout, rate=SAMPLE_RATE)
-    done, errors = 0, 0
+    skipped, errors = done, 0
     packets = container.demux(stream)
     while wanted is None or done < wanted:
         try:
@@ -170,7 +193,7 @@ def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]
         except av.error.FFmpegError as exc:
             errors += 1
             if errors > TOLERATED_ERRORS or (isinstance(exc, av.error.EOFError)):
-                if not done:
+                if done == skipped:
                     raise AudioUnreadable("the audio data is damaged from the start") from exc
                 break
             continue
@@ -181,34 +204,14 @@ def _blocks(container: Any, wanted: int | None) -> Iterator[NDArray[np.float32]]
                 block = out.to_ndarray().reshape(-1, channels).T
                 done += block.shape[1]
                 yield block
-    if not done and errors:
+    if done == skipped and errors:
         raise AudioUnreadable("no part of the audio data can be decoded")
-    if done:
+    if done > skipped:
         # The filter still holds the last milliseconds.
         for out in resampler.resample(None):
             yield out.to_ndarray().reshape(-1, channels).T
 
 
-def choose_channels(samples: NDArray[np.float32], mode: Literal["auto", "split", "mix"]) -> tuple[int, ...]:
-    """Which channels of [channels, n] to analyse, each as a voice of its own; () means the mix of all.
-
-    "split" takes each channel with a signal. "auto" splits two channels that carry different voices (live and
-    uncorrelated), takes the live one of a recording whose other channels are silent, and mixes everything else.
-    """
-    live = tuple(int(i) for i in np.flatnonzero(np.abs(samples).max(axis=1) >= SILENT_PEAK))
-    if mode == "mix" or len(samples) == 1:
-        return ()
-    if mode == "split" or len(live) == 1:
-        return live
-    return live if len(live) == 2 and _correlation(samples[list(live)]) <= 0.5 else ()
-
-
 def channel_samples(samples: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
     """One channel [n] of [channels, n], or the mix of all for None."""
     return np.asarray(samples.mean(axis=0) if channel is None else samples[channel], dtype=np.float32)
-
-
-def _correlation(pair: NDArray[np.float32]) -> float:
-    left, right = (channel.astype(np.float64) - channel.mean(dtype=np.float64) for channel in pair)
-    power = float(np.sqrt((left**2).sum() * (right**2).sum()))
-    return abs(float((left * right).sum())) / power if power else 1.0

@@ -1,6 +1,6 @@
-"""What can be wrong with a recording's audio. Each is the permanent result of that recording."""
+"""What can be wrong with a recording's audio, each the permanent result of that recording; and a full disk."""
 
-from ml.errors import RecordingError
+from ml.errors import RecordingError, TenorError
 
 
 class AudioMissing(RecordingError):
@@ -39,7 +39,21 @@ class AudioTooLong(RecordingError):
 
 
 class AudioSilent(RecordingError):
-    """There is no signal, or no speech in it."""
+    """There is no signal in any channel."""
 
     code = "audio_silent"
     hint = "Check the recording's level and channel; there is nothing to analyse in it."
+
+
+class NoSpeech(RecordingError):
+    """There is a signal, but nobody speaks."""
+
+    code = "no_speech"
+    hint = "Listen to it: music, noise and tones are not analysed; if somebody speaks, record it louder or closer."
+
+
+class NoTemporarySpace(TenorError):
+    """A long recording cannot be spooled. It says nothing about the recording: with space, it is analysed."""
+
+    code = "temporary_space"
+    hint = "Free space there or set TMPDIR to a folder on a larger disk; an hour of one channel needs 230 MB."

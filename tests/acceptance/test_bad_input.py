@@ -48,7 +48,7 @@ EXPECTED = {
     "noise.mp3": "audio_unreadable",
     "notes.wav": "audio_unreadable",
     "silent.wav": "audio_silent",
-    "tone.wav": "audio_silent",
+    "tone.wav": "no_speech",
     "short.wav": "audio_too_short",
     "nan.wav": "audio_unreadable",
 }

@@ -287,12 +287,12 @@ def _(path: Path, samples: Samples) -> None:
     wav(path, np.zeros_like(samples))
 
 
-@entry("offset-only.wav", "audio_silent")
+@entry("offset-only.wav", "no_speech")
 def _(path: Path, samples: Samples) -> None:
     wav(path, np.full_like(samples, 0.4))
 
 
-@entry("square-wave.wav", "audio_silent", "done")
+@entry("square-wave.wav", "no_speech", "done")
 def _(path: Path, samples: Samples) -> None:
     wav(path, np.sign(np.sin(np.arange(len(samples)) * 2 * np.pi * 220 / SAMPLE_RATE)).astype(np.float32))
 
@@ -320,7 +320,7 @@ def _(path: Path, samples: Samples) -> None:
     wav(path, np.stack([np.zeros_like(samples), samples], axis=1))
 
 
-@entry("4-kilohertz.wav", "done", "audio_silent")
+@entry("4-kilohertz.wav", "done", "no_speech")
 def _(path: Path, samples: Samples) -> None:
     wav(path, at_rate(samples, 4000), 4000)
 

@@ -20,14 +20,16 @@ NAMES = sorted(storable_path(os.fsdecode(item.name)) for item in ENTRIES if os.f
 
 
 _DECODE = """
-import resource, sys
+import sys
 from pathlib import Path
-from ml.audio.decode import decode
+from ml.audio.reader import open_audio
 from ml.errors import RecordingError
 try:
-    decode(Path(sys.argv[1]))
+    with open_audio(Path(sys.argv[1])):
+        pass
 except RecordingError as exc:
-    print(exc.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # Not getrusage: its peak is inherited from the process of the tests
+    print(exc.code, *(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -71,11 +73,11 @@ def _as_given(folder: Path, name: str) -> str:
     return next(path for path in audio_files(folder) if storable_path(path) == name)
 
 
-@pytest.mark.parametrize(("name", "gigabytes"), [(SLOW[0], 3.5), (SLOW[1], 4.0)])
-def test_half_a_day_is_decoded_in_bounded_time_and_memory(
-    corpus: tuple[Path, Outcomes], name: str, gigabytes: float
-) -> None:
+@pytest.mark.parametrize("name", SLOW)
+def test_half_a_day_is_decoded_in_bounded_time_and_memory(corpus: tuple[Path, Outcomes], name: str) -> None:
     # In a process of its own, whose peak can be read
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells")
     folder, expected = corpus
     done = subprocess.run(
         [sys.executable, "-c", _DECODE, str(folder / name)],
@@ -88,7 +90,8 @@ def test_half_a_day_is_decoded_in_bounded_time_and_memory(
     assert done.returncode == 0, done.stderr
     outcome, kilobytes = done.stdout.split()
     assert outcome in expected[name]
-    assert int(kilobytes) < gigabytes * 1_000_000
+    # The interpreter, its libraries and what stays in memory of a recording of any length
+    assert int(kilobytes) < 350_000
 
 
 def test_no_error_or_note_quotes_a_transcript(corpus: tuple[Path, Outcomes]) -> None:

@@ -142,8 +142,3 @@ def test_a_speakers_vector_is_the_plain_mean_of_the_first_hundred() -> None:
     mean = speakers.speaker_vector([None, *embeddings])
     np.testing.assert_allclose(mean, np.mean(embeddings[:100], axis=0), atol=1e-6)
     assert not speakers.speaker_vector([None]).any()
-
-
-def test_clusters_are_numbered_by_first_appearance_and_the_voiceless_join_their_neighbour() -> None:
-    one, two = np.eye(256, dtype=np.float32)[:2]
-    assert speakers.cluster([two, None, one, two, None]) == [0, 0, 1, 0, 0]

@@ -1,16 +1,14 @@
-"""Decoding, channels and voice activity, on audio made here and on the sample calls."""
+"""Decoding and channels, on audio made here."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from ml.audio.decode import SAMPLE_RATE, channel_samples, choose_channels, decode, probe
+from ml.audio.channels import ChannelChoice, Mode
+from ml.audio.decode import SAMPLE_RATE, channel_samples, decode, probe
 from ml.audio.errors import AudioEmpty, AudioMissing, AudioSilent, AudioTooShort, AudioUnreadable
-from ml.audio.vad import cut_to_utterances, speech_segments
-from ops.samples import ARCHIVE
 
 
 def sine(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
@@ -81,30 +79,58 @@ def test_a_cut_file_gives_what_is_left(tmp_path: Path) -> None:
     assert 3 < decode(tmp_path / "cut.flac").shape[1] / SAMPLE_RATE < 6
 
 
+def chosen(samples: np.ndarray, mode: Mode, block: int = 700) -> tuple[int, ...]:
+    choice = ChannelChoice()
+    for begin in range(0, samples.shape[1], block):
+        choice.add(samples[:, begin : begin + block])
+    return choice.chosen(mode)
+
+
 def test_channels_are_split_when_they_carry_different_voices() -> None:
     rng = np.random.default_rng(3)
     left, right = rng.standard_normal((2, 16_000)).astype(np.float32) * 0.1
     silent = np.zeros(16_000, dtype=np.float32)
 
-    assert choose_channels(np.stack([left, right]), "auto") == (0, 1)
-    assert choose_channels(np.stack([left, left * 0.5]), "auto") == ()
-    assert choose_channels(np.stack([silent, right]), "auto") == (1,)
-    assert choose_channels(np.stack([left, right]), "mix") == ()
-    assert choose_channels(np.stack([left, silent, right]), "split") == (0, 2)
+    assert chosen(np.stack([left, right]), "auto") == (0, 1)
+    assert chosen(np.stack([left, left * 0.5]), "auto") == ()
+    assert chosen(np.stack([left + 0.5, right + 0.5]), "auto") == (0, 1), "an offset is no likeness"
+    assert chosen(np.stack([silent, right]), "auto") == (1,)
+    assert chosen(np.stack([left, right]), "mix") == ()
+    assert chosen(np.stack([left, silent, right]), "split") == (0, 2)
     np.testing.assert_array_equal(channel_samples(np.stack([left, right]), 1), right)
 
 
-def test_speech_is_found_in_a_call_and_not_in_a_tone() -> None:
-    call = decode(ARCHIVE / "appointment.ogg")
-    found = speech_segments(call[0])
-    assert 3 < sum(end - start for start, end in found) < call.shape[1] / SAMPLE_RATE
-    assert found == speech_segments(call[0]), "the same audio gives the same segments"
-    assert speech_segments(sine(3.0, SAMPLE_RATE)) == []
+def test_channels_are_alike_over_the_whole_recording_and_not_in_one_block() -> None:
+    rng = np.random.default_rng(4)
+    left, right = rng.standard_normal((2, 16_000)).astype(np.float32) * 0.1
+    turned = np.concatenate([left[:8_000], -left[8_000:]])
+
+    # Alike in each half, but with opposite signs: over the whole they cancel out
+    assert chosen(np.stack([left, turned]), "auto", block=8_000) == (0, 1)
+    assert chosen(np.stack([left, right]), "auto", block=1) == chosen(np.stack([left, right]), "auto", block=16_000)
 
 
-def test_utterances_join_near_segments_and_cut_long_ones_without_overlap() -> None:
-    pieces = cut_to_utterances([(1.0, 2.0), (2.2, 3.0), (5.0, 41.0)], 42.0, max_s=15.0)
-    assert len(pieces) == 4
-    assert pieces[0] == pytest.approx((0.9, 3.1))
-    assert all(end - start <= 15.2 for start, end in pieces)
-    assert all(before[1] <= after[0] for before, after in itertools.pairwise(pieces))
+@pytest.mark.parametrize(("rate", "subtype"), [(8_000, "PCM_16"), (16_000, "FLOAT"), (44_100, "PCM_24")])
+def test_a_late_part_is_found_without_decoding_what_is_before(tmp_path: Path, rate: int, subtype: str) -> None:
+    path = tmp_path / "noise.wav"
+    noise = np.random.default_rng(5).uniform(-0.5, 0.5, (12 * rate + 7, 2)).astype(np.float32)
+    soundfile.write(path, noise, rate, subtype=subtype)
+    whole = decode(path)
+
+    for start_s, end_s in ((1.25, 2.0), (3.0, 3.5), (7.1234, 9.25), (10.5, 13.0)):
+        part = whole[:, round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        np.testing.assert_array_equal(decode(path, start_s, end_s), part)
+    with pytest.raises(AudioEmpty, match="before the part"):
+        decode(path, 40.0, 41.0)
+
+
+def test_what_is_no_number_is_silence_and_too_much_of_it_no_recording(tmp_path: Path) -> None:
+    samples = sine(2.0, SAMPLE_RATE)
+    samples[100:200] = np.nan
+    soundfile.write(tmp_path / "some.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+    samples[:8_000] = np.inf
+    soundfile.write(tmp_path / "much.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+
+    assert not decode(tmp_path / "some.wav")[0, 100:200].any()
+    with pytest.raises(AudioUnreadable, match="25% of the samples"):
+        decode(tmp_path / "much.wav")

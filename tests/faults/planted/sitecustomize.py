@@ -43,13 +43,14 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._real.exec_module(module)
-        decode = module.decode
+        stream = module.stream
 
         def planted(path: Path, start_s: float = 0.0, end_s: float | None = None) -> object:
             _misbehave(Path(path).name, whole=end_s is None)
-            return decode(path, start_s, end_s)
+            return stream(path, start_s, end_s)
 
-        module.decode = planted  # type: ignore[attr-defined]
+        # Alignment reads the blocks, the extract stage their sum, which `decode` makes of them.
+        module.stream = planted  # type: ignore[attr-defined]
 
 
 class _Finder(importlib.abc.MetaPathFinder):
