@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, text
 
 from ml.alignment.options import AlignOptions
-from ml.alignment.registry import find_aligner
+from ml.alignment.registry import find_aligner, pin_aligner
 from ml.audio.decode import EXTENSIONS
 from ml.profiles import Profile
 from workers import broker
@@ -33,18 +33,21 @@ class JobOptions:
 
     def alignment(self) -> dict[str, Any]:
         """The identity of the alignments that the job uses."""
-        options = AlignOptions(self.channels, self.aligner, self.language, self.max_utterance_s, self.speakers)
+        aligner = pin_aligner(self.aligner)
+        options = AlignOptions(self.channels, aligner, self.language, self.max_utterance_s, self.speakers)
         return {**options.identity(), "keep_text": self.keep_text}
 
 
 def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
     """Enqueue a folder, or one file; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile, or `BrokerUnavailable`.
+    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, a `ModelError` of the profile or the aligner, or
+    `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
     root, only = _place(archive)
     broker.ping(app)
+    alignment = options.alignment()
     root_id = uuid.uuid4()
     with engine.begin() as conn:
         version_id = ensure_version(conn, profile)
@@ -55,7 +58,7 @@ def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOpti
             """),
             {"url": storable_path(str(root))},
         ).scalar_one()
-        fields = {"alignment": options.alignment(), **({"only": storable_path(only)} if only else {})}
+        fields = {"alignment": alignment, **({"only": storable_path(only)} if only else {})}
         job_id = int(
             conn.execute(
                 text("""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ml.alignment import sphinx
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
+from ml.alignment.ctc.named import PREFIX, named_aligner, pinned_name
 from ml.errors import TenorError
 
 
@@ -28,7 +29,18 @@ ALIGNERS = {
 
 
 def find_aligner(name: str) -> Aligner:
-    """The aligner of that name; raises `AlignerUnknown` listing those there are."""
+    """The aligner of that name; loads nothing yet.
+
+    Raises `AlignerUnknown` listing those there are, or an error of `ctc.errors` about a checkpoint.
+    """
+    if name.startswith(PREFIX):
+        return named_aligner(name)
     if name not in ALIGNERS:
-        raise AlignerUnknown(f"there is no aligner {name!r}; there are {', '.join(sorted(ALIGNERS))}")
+        known = ", ".join(sorted([*ALIGNERS, f"{PREFIX}CHECKPOINT"]))
+        raise AlignerUnknown(f"there is no aligner {name!r}; there are {known}")
     return ALIGNERS[name]
+
+
+def pin_aligner(name: str) -> str:
+    """The name that says all that decides what the aligner finds: with the content of a checkpoint's folder."""
+    return pinned_name(name) if name.startswith(PREFIX) else name

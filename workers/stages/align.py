@@ -55,12 +55,21 @@ def _work(claim: Claim) -> Outcome:
     assert claim.group_id is not None
     members = _members(claim.group_id)
     context.await_preload()
+    _load_aligners(members)
     results = [(member, _result(member)) for member in members]
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
     spent = time.monotonic() - started
     summary = f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
     return Outcome(summary, lambda conn: _commit(conn, claim, results))
+
+
+def _load_aligners(members: Sequence[Member]) -> None:
+    """Load what the group's jobs name besides the usual, so that it does not count as work on its first recording."""
+    from ml.alignment.registry import find_aligner
+
+    for name in {member.options["aligner"] for member in members}:
+        find_aligner(name).preload()
 
 
 def _members(group_id: int) -> list[Member]:
