@@ -59,6 +59,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
 
                 drafts, spoken = transcribe_drafts(audio, drafts, options, aligner)
                 quality["transcriber"] = options.transcriber
+            turns = ()
         if not drafts:
             raise NoSpeech("no speech was found in the recording")
         if options.speaker is not None:
@@ -86,7 +87,8 @@ def _from_transcript(
         return from_timed_turns(audio, turns, aligner, language, options.max_utterance_s)
     if aligner.can(language):
         return from_plain_text(audio, turns, aligner, language, options.max_utterance_s)
-    return shared_out(from_voice_activity(audio, options.max_utterance_s, None, options.speakers), turns), NO_ALIGNER
+    heard = from_voice_activity(audio, options.max_utterance_s, None, options.speakers)
+    return shared_out(heard, turns), NO_ALIGNER
 
 
 def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:

@@ -13,7 +13,7 @@ from ml.alignment.splitting import cut, share
 from ml.alignment.tokens import Token, excerpt, scan
 from ml.alignment.types import Word
 from ml.audio.reader import Audio
-from ml.audio.vad import Segment, speech_segments
+from ml.audio.vad import Segment, find_speech
 from ml.transcripts import Turn
 
 #: A pause between words that ends an utterance, and one that does so after a sentence.
@@ -42,7 +42,7 @@ def from_plain_text(
     """
     tokens = [scan(turn.text) for turn in turns]
     written = [_Written(t, i, token) for t, own in enumerate(tokens) for i, token in enumerate(own)]
-    speech = SpeechTime(speech_segments(audio.read(None)))
+    speech = SpeechTime(find_speech(audio, None).segments)
     found = place_long(
         lambda start, end: audio.read(None, start, min(end, audio.duration_s)),
         speech,

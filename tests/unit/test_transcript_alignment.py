@@ -1,6 +1,7 @@
 """From transcripts to utterances: given times are kept, texts are searched, cut and shared; languages."""
 
 from collections.abc import Sequence
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -14,21 +15,27 @@ from ml.alignment.timed import from_timed_turns
 from ml.alignment.types import Phone, Word
 from ml.alignment.untimed import from_plain_text, shared_out
 from ml.audio.reader import Audio
+from ml.audio.vad import Speech
 from ml.transcripts import Said, Turn
 from tests.unit.scripted_aligner import RATE, Script
 
 
 def audio_of(script: Script, channels: int = 1) -> Audio:
-    samples = script.read(0, 1e6)
-    origins = (None,) if channels == 1 else tuple(range(channels))
-    return Audio(np.stack([samples] * channels), origins)
+    return sound(np.stack([script.read(0, 1e6)] * channels))
+
+
+def sound(samples: np.ndarray) -> Audio:
+    """Samples [channels, n] as a recording."""
+    width, length = samples.shape
+    stored = BytesIO(np.ascontiguousarray(samples.T, np.float32).tobytes())
+    return Audio(stored, width, length, (None,) if width == 1 else tuple(range(width)))
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Speech whose segments voice activity knows."""
     made = Script()
-    monkeypatch.setattr(untimed, "speech_segments", lambda samples: made.segments)
+    monkeypatch.setattr(untimed, "find_speech", lambda audio, channel: Speech(tuple(made.segments), np.zeros(0)))
     monkeypatch.setattr(timed, "speech_segments", lambda samples: made.segments)
     return made
 
@@ -46,7 +53,7 @@ def timed_turn(words: Sequence[str], said: Sequence[tuple[str, float, float]], *
 
 
 def test_words_and_phones_that_the_transcript_times_stay_as_they_are() -> None:
-    audio = Audio(np.zeros((1, 5 * RATE), np.float32), (None,))
+    audio = sound(np.zeros((1, 5 * RATE)))
     words = (Said("Hello,", 1.0, 1.4, 0.7), Said("you", 1.4, 1.9))
     turn = Turn("Hello, you", 1.0, 2.0, words=words, phones=(Said("HH", 1.0, 1.1),))
     drafts, note = from_timed_turns(audio, [turn], NEVER, "en", 15.0)
