@@ -81,7 +81,11 @@ def audio_files(root: Path, *, after: str | None = None, closed: set[str] | None
         folder = ahead.pop()
         try:
             with os.scandir(root / folder) as entries:
-                seen = sorted((entry.name, _is_folder(entry)) for entry in entries if not entry.name.startswith("."))
+                seen = sorted(
+                    (entry.name, _is_folder(entry))
+                    for entry in entries
+                    if not entry.name.startswith(".") and not _links_to_folder(entry)
+                )
         except FileNotFoundError:
             continue  # Removed since its parent was read.
         except OSError as exc:
@@ -98,9 +102,16 @@ def audio_files(root: Path, *, after: str | None = None, closed: set[str] | None
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Not a link to one, which could lead anywhere, also back."""
     try:
         return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _links_to_folder(entry: "os.DirEntry[str]") -> bool:
+    """It could lead anywhere, also back."""
+    try:
+        return entry.is_symlink() and entry.is_dir()
     except OSError:
         return False
 

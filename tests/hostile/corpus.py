@@ -480,6 +480,7 @@ def text(name: str, content: str | bytes, *outcomes: str) -> None:
 
 
 UNREADABLE, MISMATCH = "done:transcript_unreadable", "done:transcript_mismatch"
+NO_ALIGNER = "done:language_not_aligned"
 SAID = "You have charged me twice. Again! This is the third month in a row."
 
 text("empty", "", "done")
@@ -503,8 +504,8 @@ text(
 text("50000-words", "word " * 50_000, MISMATCH)
 text("one-line-of-a-megabyte", "x" * 1_000_000, MISMATCH)
 text("20-megabytes-too-many", b"You have charged me twice. " * 800_000, UNREADABLE)
-text("korean", "두 번이나 청구하셨어요. 또요! 이번이 세 번째 달이에요.", MISMATCH)
-text("arabic", "لقد خصمتم مني مرتين", MISMATCH)
+text("korean", "두 번이나 청구하셨어요. 또요! 이번이 세 번째 달이에요.", NO_ALIGNER)
+text("arabic", "لقد خصمتم مني مرتين", NO_ALIGNER)
 text("only-punctuation", "... --- !!! ???", MISMATCH)
 text("long-speaker-name", f"0.1 2.9 [{'A' * 5000}] {SAID}\n", "done", MISMATCH, UNREADABLE)
 

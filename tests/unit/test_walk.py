@@ -79,7 +79,7 @@ def test_an_archive_that_cannot_be_read_is_not_taken_for_an_empty_one(
 
 def test_links_to_folders_are_not_followed_and_links_to_files_are(root: Path) -> None:
     before = list(audio_files(root))
-    (root / "circle").symlink_to(root)
+    (root / "circle.wav").symlink_to(root)
     (root / "linked.wav").symlink_to(root / "a.wav")
 
     assert set(audio_files(root)) - set(before) == {"linked.wav"}
