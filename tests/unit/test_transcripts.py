@@ -11,10 +11,8 @@ import pytest
 import soundfile
 
 from ml.alignment.options import AlignOptions
-from ml.alignment.pronunciation import phones, spoken
 from ml.alignment.quality import PARTLY_READ
 from ml.alignment.recording import align_recording
-from ml.alignment.tokens import tokens
 from ml.transcripts import TranscriptUnreadable, Turn, content_hash, find_transcript, read_transcript
 from ml.transcripts.encoding import MAX_BYTES
 from ml.transcripts.naming import is_label
@@ -233,16 +231,3 @@ def test_what_was_left_out_of_a_transcript_stays_visible_in_its_alignment(tmp_pa
     assert alignment.quality["transcript"] == PARTLY_READ
     assert alignment.quality["problems"] == [f"call.txt, line {n}: it ends before it starts" for n in (3, 4)]
     assert str(alignment.quality["detail"]).endswith("call.txt, line 3: it ends before it starts and 1 more")
-
-
-def test_words_are_spoken_as_people_say_them() -> None:
-    assert tokens("Well – it's 4:30, isn't it?") == ["Well", "it's", "4", "30", "isn't", "it"]
-    assert spoken("42") == ["forty", "two"]
-    assert spoken("0049123") == ["zero", "zero", "four", "nine", "one", "two", "three"]
-    assert spoken("Müller’s") == ["muller's"]
-    assert spoken("—") == []
-
-
-def test_an_unknown_word_gets_a_rough_pronunciation() -> None:
-    assert phones("okafor").split() == ["AA", "K", "AE", "F", "AO", "R"]
-    assert phones("zxq").split()
