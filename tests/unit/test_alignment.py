@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ml.alignment.aligner import NotAligned, Piece, Placed
 from ml.alignment.options import AlignOptions
 from ml.alignment.recording import align_recording
 from ml.alignment.registry import AlignerUnknown
+from ml.alignment.tokens import tokens
 from ml.audio.decode import SAMPLE_RATE, decode
 from ml.transcripts import read_transcript
 from ops.samples import ARCHIVE
@@ -24,8 +26,6 @@ TRANSCRIPT = ARCHIVE / "bereavement.txt"
 @pytest.fixture(scope="module")
 def turn() -> tuple[np.ndarray, list[str]]:
     """One turn of a call: samples around it, and its words."""
-    from ml.alignment.tokens import tokens
-
     first = read_transcript(TRANSCRIPT).turns[0]
     assert first.start_s is not None and first.end_s is not None
     samples = decode(CALL)[:, int(first.start_s * SAMPLE_RATE) : int((first.end_s + 0.2) * SAMPLE_RATE)]
@@ -92,6 +92,30 @@ def test_plain_text_gives_utterances_with_times(tmp_path: Path) -> None:
     said = " ".join(u.text or "" for u in alignment.utterances)
     assert said.split() == text.split()
     assert all(u.words for u in alignment.utterances)
+
+
+def test_a_long_plain_text_is_searched_over_several_calls_and_words_are_where_their_turns_are(tmp_path: Path) -> None:
+    calls = ["bereavement", "lost-parcel"]
+    sounds = [decode(ARCHIVE / f"{call}.ogg").mean(axis=0) for call in calls]
+    soundfile.write(tmp_path / "calls.wav", np.concatenate(sounds), SAMPLE_RATE)
+    turns = [read_transcript(ARCHIVE / f"{call}.txt").turns for call in calls]
+    (tmp_path / "calls.txt").write_text("\n".join(turn.text for own in turns for turn in own))
+
+    alignment = align_recording(tmp_path / "calls.wav", tmp_path / "calls.txt", AlignOptions())
+
+    words = [word for utterance in alignment.utterances for word in utterance.words or ()]
+    shift = len(sounds[0]) / SAMPLE_RATE
+    truth = [
+        *turns[0],
+        *(replace(turn, start_s=(turn.start_s or 0) + shift, end_s=(turn.end_s or 0) + shift) for turn in turns[1]),
+    ]
+    owners = [turn for turn in truth for _ in tokens(turn.text)]
+    assert [word.text for word in words] == [word for turn in truth for word in tokens(turn.text)]
+    inside = [
+        (turn.start_s or 0) - 0.3 <= word.start_s <= (turn.end_s or 0) for word, turn in zip(words, owners, strict=True)
+    ]
+    assert np.mean(inside) > 0.97
+    assert all(utterance.syllables for utterance in alignment.utterances if utterance.words)
 
 
 def test_without_a_transcript_voice_activity_gives_the_utterances() -> None:

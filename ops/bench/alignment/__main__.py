@@ -41,7 +41,7 @@ class Setting:
 def boundaries(setting: Setting) -> dict[str, Any]:
     """Word and phone boundaries; the figures of the first aligner on TIMIT go into the last line."""
     table = _table(
-        "Distance from hand-placed boundaries", "n", "median", "mean", "≤ 20 ms", "30", "50", "100", "missed"
+        "Distance from hand-placed boundaries", "n", "median ms", "mean", "≤ 20 ms", "30", "50", "100", "missed"
     )
     result: dict[str, Any] = {}
     for aligner in setting.aligners:
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
     return table
@@ -155,7 +155,7 @@ def _table(title: str, *columns: str) -> Table:
 def _add(table: Table, name: str, errors: Errors) -> None:
     s = errors.summary()
     shares = (f"{s[f'within_{ms}']:.1%}" for ms in (20, 30, 50, 100))
-    table.add_row(name, f"{s['n']:.0f}", f"{s['median_ms']} ms", f"{s['mean_ms']} ms", *shares, f"{s['missed']:.0f}")
+    table.add_row(name, f"{s['n']:.0f}", f"{s['median_ms']}", f"{s['mean_ms']}", *shares, f"{s['missed']:.0f}")
 
 
 def _figures(setting: Setting, title: str, figures: dict[str, Any]) -> None:
