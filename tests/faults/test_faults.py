@@ -58,6 +58,7 @@ def test_a_run_under_a_fault_ends_with_the_values_of_one_without(
         assert max(result.recoveries_s) < 2 * LEASE_S
 
 
+@pytest.mark.timeout(600)
 def test_a_dozen_faults_at_random_lose_and_double_nothing(rig: Rig, archive: Path, expected: Reference) -> None:
     random = Random(SEED)
     left = at_random(FAULTS, 12, random)
