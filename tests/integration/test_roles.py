@@ -43,7 +43,7 @@ def test_an_analyst_reads_every_public_view(analyst: Connection) -> None:
 
 def test_an_analyst_reads_the_comments(analyst: Connection) -> None:
     about = analyst.execute(text("SELECT obj_description('utterance_emotions'::regclass)")).scalar()
-    assert about == "who felt what, when: one row per utterance and profile"
+    assert about == "who felt what, when: one row per utterance and profile; of files that were deleted since, too"
 
 
 def test_an_analyst_reads_no_table_and_no_internal_view(analyst: Connection) -> None:
