@@ -105,11 +105,9 @@ class _Search:
         rest_s = self.speech.between(self.at, self.speech.end)
         if rest_s <= LAST_S and left <= max(MAX_RATE * rest_s, 1):
             yield self.speech.end, left
-        end = self.speech.later(self.at, EXPECTED_S * SLACK)
-        count = min(left, math.ceil(self.rate * self.speech.between(self.at, end) / SLACK))
-        yield end, count
-        if count >= 2 * PROBE_WORDS:
-            yield end, count // 2
+        for expected_s in (EXPECTED_S, EXPECTED_S / 2):
+            end = self.speech.later(self.at, expected_s * SLACK)
+            yield end, min(left, math.ceil(self.rate * self.speech.between(self.at, end) / SLACK))
 
     def _advance(self, end: float, count: int) -> bool:
         """Seek so many words up to `end` and keep those that are surely right; False when there is none."""
@@ -168,23 +166,23 @@ class _Search:
         tries = [(self.speech.exactly(self.at, on_s), word) for on_s, word in tries if word < len(self.words)]
         for first in range(0, len(tries), PROBES_TOGETHER):
             some = tries[first : first + PROBES_TOGETHER]
-            for (_, word), begin in zip(some, self._probe(some), strict=True):
-                # Where nothing moves, the same window would fail again.
-                if begin is not None and (word > self.word or begin > self.at + 1.0):
-                    self._bridge(word, begin)
+            for (_, word), placed in zip(some, self._probe(some), strict=True):
+                if placed is not None:
+                    self._bridge(word, placed.words[0].start_s)
+                    self._keep(placed, _sure(placed.words, everything=False) or 1, None)
                     return
         ahead = self.speech.exactly(self.at, STEPS_ON * need_s)
         self.lost_s += self.speech.between(self.at, ahead)
         self.at = ahead
 
-    def _probe(self, tries: Sequence[tuple[float, int]]) -> list[float | None]:
-        """Where each probe's words begin, None for those that are not found together."""
+    def _probe(self, tries: Sequence[tuple[float, int]]) -> list[Placed | None]:
+        """Each probe's words, None for those that are not found together."""
         wanted = []
         for at, word in tries:
             count = min(PROBE_WORDS, len(self.words) - word)
             wanted.append((at, self.speech.exactly(at, PROBE_SLACK * PROBE_WORDS / self.rate), word, count))
         placed = self._place(wanted)
-        return [p.words[0].start_s if p is not None and self._together(p.words) else None for p in placed]
+        return [p if p is not None and self._together(p.words) else None for p in placed]
 
     def _together(self, words: Sequence[Word]) -> bool:
         return self.speech.between(words[0].start_s, words[-1].end_s) <= max(1.0, SPREAD * len(words) / self.rate)
