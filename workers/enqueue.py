@@ -4,7 +4,7 @@ import json
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
@@ -21,32 +21,19 @@ from workers.packed import is_packed
 
 
 @dataclass(frozen=True, slots=True)
-class JobOptions:
-    """What a job may choose; all but the priority decide which alignments it shares with other jobs."""
+class JobOptions(AlignOptions):
+    """What a job may choose; all but the priority decide which alignments it shares with other jobs.
 
-    channels: Literal["auto", "split", "mix"] = "auto"
-    aligner: str = "pocketsphinx"
-    language: str = "auto"
-    max_utterance_s: float = 15.0
-    speakers: int | None = None
-    #: Given by the profile, see `with_transcriber`.
-    transcriber: str | None = None
-    transcriber_language: str | None = None
+    The transcriber is the profile's, see `with_transcriber`.
+    """
+
     keep_text: bool = True
     priority: int = 0
 
     def alignment(self) -> dict[str, Any]:
         """The identity of the alignments that the job uses."""
-        options = AlignOptions(
-            channels=self.channels,
-            aligner=pin_aligner(self.aligner),
-            language=standard_language(self.language),
-            max_utterance_s=self.max_utterance_s,
-            speakers=self.speakers,
-            transcriber=self.transcriber,
-            transcriber_language=self.transcriber_language,
-        )
-        return {**options.identity(), "keep_text": self.keep_text}
+        pinned = replace(self, aligner=pin_aligner(self.aligner), language=standard_language(self.language))
+        return {**pinned.identity(), "keep_text": self.keep_text}
 
     def with_transcriber(self, profile: Profile) -> "JobOptions":
         """The same with the profile's transcriber, pinned to what its folder holds now."""

@@ -1,6 +1,6 @@
 """What a job can choose about alignment."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 #: Part of an alignment's identity: raise it when the same input gives another result.
@@ -28,4 +28,4 @@ class AlignOptions:
 
     def identity(self) -> dict[str, Any]:
         """What an alignment is known by, besides the audio and the transcript."""
-        return {**asdict(self), "version": VERSION}
+        return {**{f.name: getattr(self, f.name) for f in fields(AlignOptions)}, "version": VERSION}

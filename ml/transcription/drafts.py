@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TypeVar
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
 from ml.alignment.draft import Draft
+from ml.alignment.moving import later, moved
 from ml.alignment.options import AlignOptions
 from ml.alignment.quality import NOT_TRANSCRIBED, TRANSCRIBED
 from ml.alignment.tokens import tokens
-from ml.alignment.types import Phone, Syllable, Word
+from ml.alignment.types import Word
 from ml.audio.reader import Audio
+from ml.languages import code_of
 from ml.transcription.transcriber import Heard, Transcriber, load, lock
-
-Timed = TypeVar("Timed", Word, Phone, Syllable)
 
 #: Pieces whose sound is in memory at once.
 TOGETHER = 64
@@ -46,7 +45,7 @@ def transcribe_drafts(
         transcriber = load(options.transcriber)
         spans = [span for index, draft in enumerate(drafts) for span in _spans(index, draft, transcriber.max_s)]
         wanted = options.transcriber_language if options.language == "auto" else options.language
-        language = wanted.lower().partition("-")[0] if wanted else _detect(audio, drafts, spans, transcriber)
+        language = (code_of(wanted) or wanted) if wanted else _detect(audio, drafts, spans, transcriber)
         if language is not None and not transcriber.knows(language):
             return [replace(draft, quality=draft.quality or NOT_TRANSCRIBED) for draft in drafts], None
         heard = _transcribe(audio, drafts, spans, transcriber, language)
@@ -91,7 +90,9 @@ def _with(draft: Draft, parts: Sequence[tuple[_Span, Heard]]) -> Draft:
         return draft
     words: tuple[Word, ...] | None = None
     if all(heard.words is not None for _, heard in parts if heard.text):
-        words = tuple(_later(word, span.start_s) for span, heard in parts for word in heard.words or ())
+        words = tuple(
+            word for span, heard in parts for word in moved(Placed(heard.words or ()), later(span.start_s)).words
+        )
     # A note about a transcript that could not be used matters more.
     return replace(draft, text=text, words=words, quality=draft.quality or TRANSCRIBED)
 
@@ -110,20 +111,6 @@ def _placed(audio: Audio, drafts: list[Draft], aligner: Aligner, language: str |
         ]
         for index, placed in zip(group, aligner.align(pieces), strict=True):
             if not isinstance(placed, NotAligned):
-                result[index] = _at(drafts[index], placed)
+                at = moved(placed, later(drafts[index].start_s))
+                result[index] = replace(drafts[index], words=at.words, phones=at.phones, syllables=at.syllables)
     return result
-
-
-def _at(draft: Draft, placed: Placed) -> Draft:
-    start_s = draft.start_s
-    return replace(
-        draft,
-        words=tuple(_later(word, start_s) for word in placed.words),
-        phones=placed.phones and tuple(_later(phone, start_s) for phone in placed.phones),
-        syllables=placed.syllables and tuple(_later(syllable, start_s) for syllable in placed.syllables),
-    )
-
-
-def _later(item: Timed, start_s: float) -> Timed:
-    """The same in the recording's time."""
-    return replace(item, start_s=round(item.start_s + start_s, 3), end_s=round(item.end_s + start_s, 3))

@@ -11,6 +11,7 @@ from ml.alignment.recording import align_recording
 from ml.alignment.types import Alignment, Utterance
 from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
 from ml.errors import TenorError
+from ml.languages import standard_language
 from ml.transcripts import find_transcript
 from ops.cli.session import Session
 from ops.cli.text import visible
@@ -61,6 +62,7 @@ def align(
     if plot is not None and plot.suffix.lower() != ".png":
         raise PlotUnsupported(f"the picture's name {plot.name} does not end in .png")
     options = AlignOptions(**given)
+    options = replace(options, language=standard_language(options.language))
     alignment = align_recording(file, transcript or find_transcript(file), options)
     if form == "--json":
         session.document(to_json(alignment))

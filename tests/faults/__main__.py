@@ -23,7 +23,7 @@ from tests.faults.archive import make_archive
 from tests.faults.injections import BY_NAME, FAULTS, Fault, can_mount, fill_disk, small_disk
 from tests.faults.oracle import Verdict
 from tests.faults.rig import LEASE_S, Rig
-from tests.faults.running import Reference, Result, at_random, reference, under
+from tests.faults.running import Reference, Result, at_random, one_upon_the_other, reference, under
 
 #: Recordings of the generated archives: for one fault each, and for the long random run.
 SHORT, LONG = 224, 2200
@@ -65,12 +65,10 @@ def main() -> int:
                 long = short if corpora else _made(base / "long", LONG)
                 expected_long = expected if corpora else reference(rig, long)
                 dice = random.Random(seed)
-                left = at_random(FAULTS, count, dice)
-                while left:
-                    result = under(rig, long, expected_long, left, dice, pause_s=0.5, name=RANDOM, overlapping=True)
+                for result in one_upon_the_other(
+                    rig, long, expected_long, at_random(FAULTS, count, dice), dice, pause_s=0.5, name=RANDOM
+                ):
                     run(result)
-                    # An archive that is done before the faults are is analysed once more.
-                    left = left[max(1, result.times) :]
         if only in POISONED:
             source = _made(base / "source", SHORT) if corpora else short
             healthy, sick = base / "healthy", base / "sick"

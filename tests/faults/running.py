@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +110,27 @@ def under(
     result.seconds = time.monotonic() - started
     rig.reset()
     return result
+
+
+def one_upon_the_other(
+    rig: Rig,
+    archive: Path,
+    expected: Reference,
+    faults: Sequence[Fault],
+    random: Random,
+    *,
+    pause_s: float,
+    name: str | None = None,
+) -> Iterator[Result]:
+    """All the faults, without a wait for the recovery from one before the next.
+
+    An archive that is done before the faults are is analysed once more, for the others; a result for each time.
+    """
+    left = list(faults)
+    while left:
+        result = under(rig, archive, expected, left, random, pause_s=pause_s, name=name, overlapping=True)
+        yield result
+        left = left[max(1, result.times) :]
 
 
 def _recovery(rig: Rig) -> float:

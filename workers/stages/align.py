@@ -70,7 +70,8 @@ def _load_models(members: Sequence[Member]) -> None:
 
     for name in {member.options["aligner"] for member in members}:
         find_aligner(name).preload()
-    for name in {member.options["transcriber"] for member in members} - {None}:
+    # What an older version of Tenor wrote down does not name one.
+    for name in {member.options["transcriber"] for member in members if member.options.get("transcriber")}:
         from ml.transcription.transcriber import preload
 
         preload(name)
