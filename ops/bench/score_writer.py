@@ -63,7 +63,7 @@ def _database(given: str | None) -> Iterator[str]:
         return
     folder = Path(tempfile.mkdtemp(prefix="tenor-bench-"))
     folder.chmod(0o755)
-    postgres = Postgres(folder / "data", folder / "log")
+    postgres = Postgres(folder / "data")
     password, port = secrets.token_hex(8), free_port()
     postgres.initialise("tenor_owner", password)
     try:

@@ -2,6 +2,8 @@
 
 The package's own start-up creates a system user and opens folders to others, so only its binaries are used. Postgres
 refuses to run as root: then it runs as `postgres` or `nobody`, with data and binaries where that user can reach them.
+Data outside of its home hangs on a link in the home, not on the home's path: a home deleted and made anew at the same
+path must not find the database of the one before, whose passwords it does not have.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,15 +100,18 @@ def binaries(who: Account | None) -> Path:
 
 
 class Postgres:
-    """One data folder and the server on it."""
+    """One data folder and the server on it; `data` is where it really lies."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.who = account()
         self.bin = binaries(self.who)
-        if not reachable(folder, self.who):
-            folder = ROOT_STORE / "data" / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-        self.data = folder
-        self.log = log
+        self.folder = folder
+        if folder.is_symlink():
+            self.data = folder.resolve()
+        elif reachable(folder, self.who):
+            self.data = folder
+        else:
+            self.data = ROOT_STORE / "data" / uuid.uuid4().hex[:16]
 
     def _run(self, *command: str, timeout_s: float = 120.0, check: bool = True) -> subprocess.CompletedProcess[str]:
         identity: dict[str, Any] = {}
@@ -132,6 +138,15 @@ class Postgres:
             )
         return done
 
+    def adopt(self) -> None:
+        """Take up the data folder that earlier releases named after the home's path."""
+        if self.data == self.folder or self.folder.is_symlink():
+            return
+        named = ROOT_STORE / "data" / hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
+        if (named / "tenor.ready").exists():
+            self.folder.symlink_to(named)
+            self.data = named
+
     @property
     def server_log(self) -> Path:
         """Where the server writes; inside its data folder, which its user owns."""
@@ -142,6 +157,8 @@ class Postgres:
         if (self.data / "tenor.ready").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)
+        if self.data != self.folder and not self.folder.is_symlink():
+            self.folder.symlink_to(self.data)
         self.data.mkdir(parents=True)
         if self.who is not None:
             for folder in (ROOT_STORE / "data", ROOT_STORE):

@@ -14,7 +14,10 @@ Progress = Callable[[str], None]
 
 def postgres_of(home: Path) -> Postgres:
     """The home's Postgres, running or not."""
-    return Postgres(home / "postgres", home / "logs" / "postgres.log")
+    postgres = Postgres(home / "postgres")
+    if any((home / "logs").glob("*.log")):  # a home that has been up; a new one has nothing to take up
+        postgres.adopt()
+    return postgres
 
 
 def postgres_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Secrets:

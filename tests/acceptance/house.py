@@ -18,7 +18,6 @@ from sqlalchemy import text
 
 from db.engine import make_engine
 from ops.local import known
-from ops.local.postgres import Postgres
 from ops.local.services import Services
 from workers.settings import Settings
 
@@ -133,8 +132,7 @@ class House:
     def down(self) -> None:
         subprocess.run(self.command("down"), env=self.environment(), cwd=ROOT, capture_output=True, timeout=120)
         # For root the data lies outside of the home, where Postgres' user can reach it.
-        data = Postgres(self.home / "postgres", self.home / "logs" / "postgres.log").data
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree((self.home / "postgres").resolve(), ignore_errors=True)
 
 
 def tone(seconds: float, *, rate: int = 16_000, channels: int = 1, level: float = 0.3) -> NDArray[np.float32]:

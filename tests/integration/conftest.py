@@ -70,7 +70,7 @@ class Server:
 def _cluster(folder: Path) -> Iterator[str]:
     # Postgres runs as somebody else when we are root, who must be able to pass through.
     folder.chmod(0o755)
-    postgres = Postgres(folder / "data", folder / "log")
+    postgres = Postgres(folder / "data")
     password, port = secrets.token_hex(8), free_port()
     postgres.initialise("tenor_owner", password)
     try:
