@@ -68,7 +68,7 @@ def test_the_summary_counts_and_says_how_to_go_on(world: World, analysis: Analys
     assert facts["recordings"] == "2"
     assert facts["analysed"] == "2 (1 of them before)"
     assert facts["utterances"] == "20"
-    assert re.fullmatch(r"1:30 in \d:\d\d, and 1:00 analysed before \(\d+\.\d × real time\)", facts["audio"])
+    assert re.fullmatch(r"1:30 in [\d:]+, and 1:00 analysed before \(\d+\.\d × real time\)", facts["audio"])
     assert f"where job_id = {analysis.job}" in done.stdout
     assert "psql postgresql://reader:secret@db/tenor" in done.stdout
     assert "First score" in done.stderr
