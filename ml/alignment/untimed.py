@@ -9,6 +9,7 @@ from ml.alignment.aligner import Aligner
 from ml.alignment.draft import Draft
 from ml.alignment.long_text import Found, place_long
 from ml.alignment.loudness import loudest
+from ml.alignment.moving import between
 from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_IN_TRANSCRIPT
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.splitting import cut, share
@@ -101,8 +102,8 @@ def _draft(
         turns[first.turn].speaker,
         text=" ".join(filter(None, texts)),
         words=tuple(word for _, word in own),
-        phones=tuple(p for p in found.phones if start <= (p.start_s + p.end_s) / 2 < end) or None,
-        syllables=tuple(s for s in found.syllables if start <= (s.start_s + s.end_s) / 2 < end) or None,
+        phones=between(found.phones, start, end) or None,
+        syllables=between(found.syllables, start, end) or None,
     )
 
 
