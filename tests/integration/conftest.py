@@ -19,6 +19,9 @@ from db.migrate import upgrade
 from db.roles import ANALYST, WRITER, create_login
 from ops.local.home import free_port
 from ops.local.postgres import Postgres
+from tests.integration.one_call import call  # noqa: F401 - a fixture of several modules
+from tests.integration.planting import Plant
+from tests.integration.walking import calls, walker  # noqa: F401 - fixtures of several modules
 
 #: Nothing in a test's database has to survive a power cut.
 FAST = ("-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off", "-c autovacuum=off")
@@ -148,3 +151,10 @@ def owner_url(server: Server, database: str) -> str:
 def analyst_url(server: Server, database: str) -> str:
     """The test's database as analysts see it."""
     return server.url(database, server.reader)
+
+
+@pytest.fixture
+def plant(database_url: str) -> Iterator[Plant]:
+    """As workers write, in one transaction that is committed only where a test says so."""
+    with make_engine(database_url).connect() as conn:
+        yield Plant(conn)

@@ -12,12 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from db import roles
 from db.engine import make_engine
-from db.errors import DatabaseBusy, DatabaseUnavailable, RolesMissing, SchemaOutdated
+from db.errors import DatabaseBusy, DatabaseUnavailable, SchemaOutdated
 from db.migrate import PUBLIC_VIEWS, VIEWS, check, current, downgrade, head, is_current, upgrade
 from db.tables import Base
-from tests.integration.conftest import Server
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -261,53 +259,3 @@ def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "127.0.0.1:1/calls does not answer" in done.stderr
     assert "s3cret" not in done.stderr
-
-
-@pytest.fixture
-def other_roles(server: Server, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Group roles that this server does not have yet."""
-    names = (f"{server.mark}_w", f"{server.mark}_a")
-    monkeypatch.setattr(roles, "WRITER", names[0])
-    monkeypatch.setattr(roles, "ANALYST", names[1])
-    yield names
-    server.run(*(f"DROP ROLE IF EXISTS {name}" for name in names))
-
-
-def test_a_login_that_may_not_create_roles_is_told_what_an_administrator_has_to_run(
-    other_roles: tuple[str, str], database_url: str
-) -> None:
-    with make_engine(database_url).connect() as conn, pytest.raises(RolesMissing) as said:
-        roles.ensure_roles(conn)
-
-    assert other_roles[0] in str(said.value)
-    assert "CREATE ROLE tenor_writer NOLOGIN; CREATE ROLE tenor_analyst NOLOGIN;" in said.value.hint
-
-
-def test_roles_are_created_once_when_several_databases_of_a_server_ask_at_once(
-    other_roles: tuple[str, str], server: Server
-) -> None:
-    # Given connections that all see no roles
-    start, failures = threading.Barrier(4), []
-
-    def ensure() -> None:
-        try:
-            with make_engine(server.url("postgres")).begin() as conn:
-                conn.execute(text("SELECT 1"))
-                start.wait()
-                roles.ensure_roles(conn)
-        except Exception as exc:
-            failures.append(exc)
-
-    threads = [threading.Thread(target=ensure) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    # Then
-    assert failures == []
-    with make_engine(server.url("postgres")).connect() as conn:
-        made = conn.execute(
-            text("SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY(:n)"), {"n": list(other_roles)}
-        ).all()
-    assert sorted(made) == sorted((name, False) for name in other_roles)

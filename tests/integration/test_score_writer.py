@@ -1,26 +1,17 @@
 """Writing many rows: what is refused, what becomes NULL, and that writing twice changes nothing."""
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from db.engine import make_engine
 from db.scores import ScoreBlock, roll_up, write_scores, write_utterances
 from db.tables.scores import EMOTIONS
 from tests.integration.planting import Plant
 
 STORED = "SELECT xmin::text, ctid::text, * FROM scores ORDER BY alignment_id, utterance_no"
-
-
-@pytest.fixture
-def plant(database_url: str) -> Iterator[Plant]:
-    """As workers write; committed where a test says so."""
-    with make_engine(database_url).connect() as conn:
-        yield Plant(conn)
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """What Postgres itself refuses about stages, whatever statement asks for it."""
 
 import uuid
-from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from db.engine import make_engine
 from db.states import STAGE_STATES, TRANSITIONS
 from tests.integration.planting import Plant
 
 LEASE = {"owner": "host/boot/1/1", "lease_until": "2030-01-01"}
-
-
-@pytest.fixture
-def plant(database_url: str) -> Iterator[Plant]:
-    with make_engine(database_url).connect() as conn:
-        yield Plant(conn)
 
 
 @pytest.fixture
