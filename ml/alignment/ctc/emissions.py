@@ -16,6 +16,7 @@ from transformers import Wav2Vec2ForCTC
 from ml.alignment.ctc.convolutions import indifferent_to_padding
 from ml.alignment.ctc.errors import CheckpointUnreadable
 from ml.alignment.ctc.passes import PASSES, Passes
+from ml.device import torch_device
 from ml.encoders.speech import SAMPLE_RATE, normalise
 from ml.quiet import quiet
 
@@ -62,10 +63,9 @@ class CtcEncoder:
     ) -> "CtcEncoder":
         """Load a folder in the Hub's format; by default in bfloat16 on a GPU, else in float32 on the CPU.
 
-        Raises `CheckpointUnreadable` when the weights do not fit the configuration.
+        Raises `CheckpointUnreadable` when the weights do not fit the configuration, or `DeviceMissing`.
         """
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device(device)
         if dtype is None:
             dtype = torch.float32 if device == "cpu" else torch.bfloat16
         try:
