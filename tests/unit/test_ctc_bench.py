@@ -36,5 +36,6 @@ def test_a_turn_that_was_disturbed_does_not_count() -> None:
 
 def test_both_ways_work_off_every_piece_and_take_turns_in_going_first() -> None:
     calls: list[int] = []
-    batching._compare([1, 2, 3], lambda items: calls.append(len(items)), lambda: None, 2)
-    assert calls == [2, 1, 1, 1, 1, 3, 3, 1, 1, 1]
+    batching._compare([[1, 2, 3], [4, 5]], lambda items: calls.append(len(items)), lambda: None, 1)
+    warming = [2, 1]
+    assert calls == [*warming, 1, 1, 1, 3, 2, 1, 1]

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ml.alignment.aligner import Aligner
 from ml.alignment.registry import find_aligner
+from ml.device import torch_device
 from ml.errors import TenorError
 from ops.bench.alignment.boundaries import Errors, measure_boundaries, measure_mismatch
 from ops.bench.alignment.reference import read_mfa, read_timit
@@ -110,9 +111,9 @@ def memory(setting: Setting) -> dict[str, Any]:
 
 def batching(setting: Setting) -> dict[str, Any]:
     """CTC alignment in batches against one utterance at a time; the last line has the lowest ratio of all encoders."""
-    from ops.bench.alignment.batching import chosen_device, figures, measure_ctc_batching, utterances
+    from ops.bench.alignment.batching import figures, measure_ctc_batching, utterances
 
-    device = chosen_device()
+    device = torch_device()
     table = _table(
         "Times as fast as one at a time, batched CTC", "whole", "processor time", "from", "to", "search", "real time"
     )

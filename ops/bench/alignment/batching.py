@@ -1,13 +1,13 @@
 """Aligning many pieces at once against one at a time, through the same CTC checkpoint.
 
-    python -m ops.bench.alignment.batching DATA [--pieces 16] [--rounds 3] [--device auto]
+    python -m ops.bench.alignment.batching DATA [--pieces 24] [--rounds 2] [--device auto]
 
 One at a time is how WhisperX (alignment.py) goes through its segments: emissions, search and reading of times for each
 before the next begins. The pieces are TIMIT's utterances. Weights are random: they take as long as trained ones.
 
 Both ways work off the same pieces in turns, in this process with its number of threads, and each pair of turns gives
-a ratio; what counts is the median pair, so that whatever else the machine does disturbs both alike. Beside the clock
-stands processor time, which others disturb less. The last line is one JSON object.
+a ratio; what counts is the median pair. Turns are a few seconds long, so that whatever else the machine does disturbs
+both alike. Beside the clock stands processor time, which others disturb less. The last line is one JSON object.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.alignment.aligner import Piece
+from ml.device import torch_device
 from ml.errors import TenorError
 from ops.bench.alignment.reference import read_timit
 
@@ -39,8 +40,10 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         | {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096},
     },
 }
-PIECES = {"cpu": 16, "cuda": 512}
-ROUNDS = 3
+PIECES = {"cpu": 24, "cuda": 512}
+#: Pieces of one turn, neighbours in length as in the aligner's rounds, which are longer still. A GPU has to be filled.
+TURN = {"cpu": 6, "cuda": 512}
+ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Ratio:
 class Batching:
     """What batches gain with an encoder of one size: in `whole`, and in the search for best paths alone.
 
-    `realtime` is how many times faster than real time the batches are aligned, in the median round.
+    `realtime` is how many times faster than real time the batches are aligned.
     """
 
     device: str
@@ -97,16 +100,17 @@ def utterances(data: Path, count: int | None, device: str) -> list[Piece]:
 
 
 def measure_ctc_batching(pieces: Sequence[Piece], device: str, rounds: int = ROUNDS) -> Iterator[Batching]:
-    """One measurement for each size of `SIZES` on a device ("cpu" or "cuda")."""
+    """One measurement for each size of `SIZES` on a device ("cpu" or "cuda"); every piece has `rounds` turns."""
     import torch
 
     from ml.alignment.ctc.spelling import spell
     from ml.alignment.ctc.viterbi import best_paths
 
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    pieces = sorted(pieces, key=lambda piece: -len(piece.samples))
     for size, config in SIZES[device].items():
         aligner = _aligner(config, device)
-        whole = _compare(pieces, aligner.align, wait, rounds)
+        whole = _compare(_turns(pieces, device), aligner.align, wait, rounds)
         emissions = aligner.encoder.emissions([piece.samples for piece in pieces])
         targets = [[t.id for t in spell(piece.words, "en", aligner.vocabulary).tokens] for piece in pieces]
         blank = aligner.vocabulary.blank
@@ -114,7 +118,7 @@ def measure_ctc_batching(pieces: Sequence[Piece], device: str, rounds: int = ROU
         def search(heard: Sequence[Any], blank: int = blank) -> object:
             return best_paths([emission for emission, _ in heard], [target for _, target in heard], blank)
 
-        searched = _compare(list(zip(emissions, targets, strict=True)), search, wait, rounds)
+        searched = _compare(_turns(list(zip(emissions, targets, strict=True)), device), search, wait, rounds)
         seconds = sum(len(piece.samples) for piece in pieces) / 16_000
         yield Batching(
             device,
@@ -124,36 +128,37 @@ def measure_ctc_batching(pieces: Sequence[Piece], device: str, rounds: int = ROU
             round(seconds, 1),
             Ratio.of(whole),
             Ratio.of(searched),
-            round(seconds / statistics.median(pair.batched_s for pair in whole), 1),
+            round(rounds * seconds / sum(pair.batched_s for pair in whole), 1),
         )
 
 
+def _turns(items: Sequence[Any], device: str) -> list[Sequence[Any]]:
+    return [items[start : start + TURN[device]] for start in range(0, len(items), TURN[device])]
+
+
 def _compare(
-    items: Sequence[Any], work: Callable[[Sequence[Any]], object], wait: Callable[[], object], rounds: int
+    turns: Sequence[Sequence[Any]],
+    work: Callable[[Sequence[Any]], object],
+    wait: Callable[[], object],
+    rounds: int,
 ) -> list[Pair]:
-    def batched() -> None:
-        work(items)
-
-    def single() -> None:
-        for item in items:
-            work([item])
-
-    def spent(way: Callable[[], None]) -> tuple[float, float]:
+    def spent(lists: Sequence[Sequence[Any]]) -> tuple[float, float]:
         started, worked = time.perf_counter(), time.process_time()
-        way()
+        for items in lists:
+            work(items)
         wait()
         return time.perf_counter() - started, time.process_time() - worked
 
     # What the first calls prepare belongs to neither.
-    work(items[:2])
-    work(items[:1])
+    work(turns[-1][:2])
+    work(turns[-1][:1])
     pairs = []
-    for number in range(rounds):
+    for number, items in enumerate(turn for _ in range(rounds) for turn in turns):
         # Who goes first changes, so that a machine that slows down favours neither.
         if number % 2:
-            together, alone = spent(batched), spent(single)
+            together, alone = spent([items]), spent([[item] for item in items])
         else:
-            alone, together = spent(single), spent(batched)
+            alone, together = spent([[item] for item in items]), spent([items])
         pairs.append(Pair(*together, *alone))
     return pairs
 
@@ -172,13 +177,6 @@ def _aligner(config: dict[str, Any], device: str) -> Any:
     return CtcAligner(CtcEncoder(model.to(device, torch.float32 if device == "cpu" else torch.bfloat16)), vocabulary)
 
 
-def chosen_device(wanted: str = "auto") -> str:
-    """A GPU where there is one, for "auto"."""
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-
-
 def figures(measured: Sequence[Batching]) -> dict[str, Any]:
     """For the last line: of all sizes the lowest ratios, and all of them by size."""
     return {
@@ -193,12 +191,12 @@ def main() -> int:
     """Run and print; 1 and a sentence when the data is not there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with timit/")
-    parser.add_argument("--pieces", type=int, help="how many pieces; default 16 on a CPU, 512 on a GPU")
+    parser.add_argument("--pieces", type=int, help="how many pieces; default 24 on a CPU, 512 on a GPU")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     asked = parser.parse_args()
-    device = chosen_device(asked.device)
     try:
+        device = torch_device(asked.device)
         pieces = utterances(asked.data, asked.pieces, device)
     except TenorError as exc:
         print(f"{exc}. {exc.hint}", file=sys.stderr)
