@@ -106,12 +106,9 @@ def models(fingerprint: str, spec: dict[str, Any]) -> "Inference":
 
 def device() -> str:
     """The torch device that models of this process run on."""
-    import torch
+    from ml.device import torch_device
 
-    wanted = settings().device
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted
+    return torch_device(settings().device)
 
 
 #: Cleared while models are being loaded ahead of the first task.

@@ -30,16 +30,16 @@ def preload() -> None:
     speakers.voice_encoder()
 
 
-def align_recording(path: Path, transcript: Path | None, options: AlignOptions) -> Alignment:
+def align_recording(path: Path, transcript: Path | None, options: AlignOptions, device: str = "auto") -> Alignment:
     """Find a recording's utterances, who speaks them and where their words are.
 
     A transcript with times gives the utterances; the words of one without are searched in the whole recording, and
     shared over its speech where no aligner knows the language; without one, or with one that is not what is said,
     voice activity gives them and `quality` says why there is no text. What no transcript says is recognised where the
-    options name a transcriber. Raises a `RecordingError` for audio that cannot be analysed, or a `ModelError` for a
-    transcriber that cannot be used.
+    options name a transcriber. Checkpoints run on `device` (see `torch_device`). Raises a `RecordingError` for audio
+    that cannot be analysed, or a `ModelError` for a checkpoint that cannot be used.
     """
-    aligner = find_aligner(options.aligner)
+    aligner = find_aligner(options.aligner, device)
     quality: dict[str, object] = {}
     text, note = _read(transcript, path.stem, quality)
     turns = text.turns if text is not None else ()
@@ -57,7 +57,7 @@ def align_recording(path: Path, transcript: Path | None, options: AlignOptions) 
             if drafts and options.transcriber is not None and not turns:
                 from ml.transcription.drafts import transcribe_drafts
 
-                drafts, spoken = transcribe_drafts(audio, drafts, options, aligner)
+                drafts, spoken = transcribe_drafts(audio, drafts, options, aligner, device)
                 quality["transcriber"] = options.transcriber
             turns = ()
         if not drafts:

@@ -28,13 +28,13 @@ ALIGNERS = {
 }
 
 
-def find_aligner(name: str) -> Aligner:
-    """The aligner of that name; loads nothing yet.
+def find_aligner(name: str, device: str = "auto") -> Aligner:
+    """The aligner of that name, to run on a device (see `torch_device`) if it can; loads nothing yet.
 
     Raises `AlignerUnknown` listing those there are, or an error of `ml.checkpoints.errors`.
     """
     if name.startswith(PREFIX):
-        return named_aligner(name)
+        return named_aligner(name, device)
     if name not in ALIGNERS:
         known = ", ".join(sorted([*ALIGNERS, f"{PREFIX}CHECKPOINT"]))
         raise AlignerUnknown(f"there is no aligner {name!r}; there are {known}")

@@ -31,7 +31,7 @@ class CtcTranscriber:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "CtcTranscriber":
+    def load(cls, folder: Path, device: str = "auto") -> "CtcTranscriber":
         """Load a folder in the Hub's format, in float32; raises `CheckpointUnreadable`."""
         import torch
 
@@ -40,7 +40,7 @@ class CtcTranscriber:
             with quiet():
                 tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder, local_files_only=True)
             # Letters are chosen frame by frame, so that rounding would show in the text.
-            return cls(CtcEncoder.load(folder, do_normalize=normalised, dtype=torch.float32), tokenizer)
+            return cls(CtcEncoder.load(folder, do_normalize=normalised, device=device, dtype=torch.float32), tokenizer)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise CheckpointUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
 

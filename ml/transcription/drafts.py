@@ -31,7 +31,7 @@ class _Span:
 
 
 def transcribe_drafts(
-    audio: Audio, drafts: Sequence[Draft], options: AlignOptions, aligner: Aligner
+    audio: Audio, drafts: Sequence[Draft], options: AlignOptions, aligner: Aligner, device: str = "auto"
 ) -> tuple[list[Draft], str | None]:
     """The drafts with what `options.transcriber` recognises in them, and the language (ISO 639-1) of the recording.
 
@@ -42,7 +42,7 @@ def transcribe_drafts(
     """
     assert options.transcriber is not None
     with lock:
-        transcriber = load(options.transcriber)
+        transcriber = load(options.transcriber, device)
         spans = [span for index, draft in enumerate(drafts) for span in _spans(index, draft, transcriber.max_s)]
         wanted = options.transcriber_language if options.language == "auto" else options.language
         language = (code_of(wanted) or wanted) if wanted else _detect(audio, drafts, spans, transcriber)

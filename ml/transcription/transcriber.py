@@ -58,8 +58,8 @@ class Transcriber(Protocol):
 
 
 @functools.lru_cache(maxsize=1)
-def load(written: str) -> Transcriber:
-    """The transcriber of a name, kept until another is asked for; on a GPU where there is one.
+def load(written: str, device: str = "auto") -> Transcriber:
+    """The transcriber of a name on a device (see `torch_device`), kept until another is asked for.
 
     Raises the errors of `ml.checkpoints.errors`.
     """
@@ -67,13 +67,13 @@ def load(written: str) -> Transcriber:
     if kind == "whisper":
         from ml.transcription.whisper import WhisperTranscriber
 
-        return WhisperTranscriber.load(folder)
+        return WhisperTranscriber.load(folder, device)
     from ml.transcription.ctc import CtcTranscriber
 
-    return CtcTranscriber.load(folder)
+    return CtcTranscriber.load(folder, device)
 
 
-def preload(written: str) -> None:
+def preload(written: str, device: str = "auto") -> None:
     """Load now instead of at the first recording."""
     with lock:
-        load(written)
+        load(written, device)

@@ -16,6 +16,7 @@ from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneratio
 from transformers.modeling_outputs import BaseModelOutput
 
 from ml.checkpoints.errors import CheckpointUnreadable, CheckpointUnsupported
+from ml.device import torch_device
 from ml.quiet import quiet
 from ml.transcription.token_times import token_times, words_of
 from ml.transcription.transcriber import Heard, spoken_words
@@ -58,8 +59,8 @@ class WhisperTranscriber:
         self._encoder_s = float(extractor.chunk_length / model.config.max_source_positions)
 
     @classmethod
-    def load(cls, folder: Path) -> "WhisperTranscriber":
-        """Load a folder in the Hub's format, in float32, on a GPU where there is one.
+    def load(cls, folder: Path, device: str = "auto") -> "WhisperTranscriber":
+        """Load a folder in the Hub's format, in float32, on a device (see `torch_device`).
 
         Half precision would make what is heard depend on what shares the batch. Raises `CheckpointUnreadable`, or
         `CheckpointUnsupported` for a checkpoint whose generation_config.json predates language tokens.
@@ -82,7 +83,7 @@ class WhisperTranscriber:
                 f"generation_config.json in {folder} does not say which languages it knows",
                 hint="Take the checkpoint's newest revision, whose generation_config.json has lang_to_id.",
             )
-        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), extractor, tokenizer)
+        return cls(model.to(torch_device(device)), extractor, tokenizer)
 
     @property
     def max_s(self) -> float:

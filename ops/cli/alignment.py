@@ -63,7 +63,7 @@ def align(
         raise PlotUnsupported(f"the picture's name {plot.name} does not end in .png")
     options = AlignOptions(**given)
     options = replace(options, language=standard_language(options.language))
-    alignment = align_recording(file, transcript or find_transcript(file), options)
+    alignment = align_recording(file, transcript or find_transcript(file), options, load_settings().device)
     if form == "--json":
         session.document(to_json(alignment))
     elif form is not None:

@@ -14,6 +14,7 @@ from ml.alignment.aligner import NotAligned, Piece, Placed
 from ml.alignment.ctc import emissions as emissions_module
 from ml.alignment.ctc.aligner import CtcAligner
 from ml.alignment.ctc.emissions import CtcEncoder
+from ml.alignment.ctc.passes import Passes
 from ml.alignment.ctc.vocabulary import Vocabulary
 from ml.alignment.options import AlignOptions
 from ml.alignment.recording import align_recording
@@ -34,8 +35,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def encoder(norm: str, *, do_normalize: bool = True, **changes: Any) -> CtcEncoder:
-    return CtcEncoder(random_model(9, norm=norm, **changes), do_normalize=do_normalize)
+def encoder(norm: str, *, do_normalize: bool = True, passes: Passes | None = None, **changes: Any) -> CtcEncoder:
+    return CtcEncoder(random_model(9, norm=norm, **changes), do_normalize=do_normalize, passes=passes)
 
 
 def noises(*lengths: int) -> list[np.ndarray]:
@@ -61,9 +62,10 @@ def sentences() -> list[tuple[list[str], Any]]:
 
 @pytest.mark.parametrize("norm", list(NORMS))
 @pytest.mark.parametrize("do_normalize", [True, False])
-def test_emissions_are_the_same_in_any_company(norm: str, do_normalize: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emissions_module, "MAX_PADDING", 0.9)
-    model = encoder(norm, do_normalize=do_normalize)
+@pytest.mark.parametrize("apart", [True, False], ids=["as on a CPU", "as on a GPU"])
+def test_emissions_are_the_same_in_any_company(norm: str, do_normalize: bool, apart: bool) -> None:
+    passes = Passes(max_s=60.0, max_padding_s=1.0, convolve_apart=apart, round_s=60.0)
+    model = encoder(norm, do_normalize=do_normalize, passes=passes)
     waves = noises(16_000, 7_001, 12_345, 400, 399, 0, 7_001, 15_999)
     for together, wave in zip(model.emissions(waves), waves, strict=True):
         (alone,) = model.emissions([wave])
@@ -82,16 +84,25 @@ def test_emissions_are_those_of_the_library_for_one_piece(norm: str) -> None:
     torch.testing.assert_close(emission, expected, atol=1e-4, rtol=0)
 
 
-def test_a_pass_is_bounded_in_seconds_and_in_padding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_is_bounded_in_seconds_and_in_padding() -> None:
     shapes: list[tuple[int, ...]] = []
-    model = encoder("layer")
+    model = encoder("layer", passes=Passes(max_s=3.0, max_padding_s=0.05, convolve_apart=False, round_s=60.0))
     model.model.register_forward_pre_hook(lambda _module, args: shapes.append(tuple(args[0].shape)))
-    monkeypatch.setattr(emissions_module, "MAX_PASS_S", {"cpu": 3.0})
-    lengths = [16_000] * 5 + [15_500] * 2 + [4_000] * 3
-    model.emissions(noises(*lengths))
-    assert sum(rows for rows, _ in shapes) == len(lengths) and len(shapes) == 4
-    assert all(rows * samples <= 3 * RATE for rows, samples in shapes)
-    assert sum(rows * samples for rows, samples in shapes) <= sum(lengths) / 0.9
+    model.emissions(noises(*[16_000] * 5, *[15_500] * 2, 12_000, *[4_000] * 3))
+    assert shapes == [(3, 16_000), (3, 16_000), (1, 15_500), (1, 12_000), (3, 4_000)]
+
+
+def test_on_a_cpu_convolutions_run_apart_and_the_layers_after_them_together() -> None:
+    model = encoder("layer")
+    convolved: list[tuple[int, ...]] = []
+    encoded: list[tuple[int, ...]] = []
+    wav2vec2 = model.model.wav2vec2
+    first = next(module for module in wav2vec2.feature_extractor.modules() if isinstance(module, torch.nn.Conv1d))
+    first.register_forward_pre_hook(lambda _module, args: convolved.append(tuple(args[0].shape)))
+    wav2vec2.encoder.layers[0].register_forward_pre_hook(lambda _module, args: encoded.append(tuple(args[0].shape)))
+    model.emissions(noises(16_000, 15_000))
+    assert convolved == [(1, 1, 16_000), (1, 1, 15_000)]
+    assert encoded == [(2, model.frames(16_000), 32)]
 
 
 def test_a_long_piece_runs_in_windows_and_gets_all_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:

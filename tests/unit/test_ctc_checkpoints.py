@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,15 @@ from ml.checkpoints.errors import (
     CheckpointUnsupported,
     CheckpointWithoutVocabulary,
 )
+from ml.device import DeviceMissing, torch_device
 from ml.errors import ModelError
+from ml.transcription import transcriber as transcribers
 from tests.unit.ctc_models import random_checkpoint, random_model, save_vocabulary
+from workers import context
 from workers.enqueue import JobOptions
+from workers.settings import Settings
+from workers.stages import align as stage
+from workers.stages.align import Member
 
 
 @pytest.fixture
@@ -190,3 +197,27 @@ def test_only_a_few_checkpoints_stay_loaded(tmp_path: Path) -> None:
 def test_on_the_cpu_weights_stay_in_full_precision_unless_told(folder: Path) -> None:
     assert CtcEncoder.load(folder, device="cpu").model.dtype == torch.float32
     assert CtcEncoder.load(folder, device="cpu", dtype=torch.bfloat16).model.dtype == torch.bfloat16
+
+
+def test_a_worker_runs_checkpoints_on_the_device_of_its_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The GPU of this machine is one that does not work.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(context, "settings", lambda: Settings(device="cpu"))
+    named._loaded.cache_clear()
+    transcribers.load.cache_clear()
+    wanted = {"aligner": f"ctc:{folder}", "transcriber": str(folder)}
+    member = Member(1, 1, "", 1.0, wanted, folder, None, 0, 0)
+    stage._load_models([member])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(context, "settings", lambda: Settings(device="cuda"))
+    for name in wanted:
+        with pytest.raises(DeviceMissing, match="cuda") as caught:
+            stage._load_models([replace(member, options={"aligner": "none", name: wanted[name]})])
+        assert "TENOR_DEVICE" in caught.value.hint
+
+
+def test_a_gpu_is_taken_where_there_is_one_unless_the_cpu_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [torch_device(wanted) for wanted in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [torch_device(wanted) for wanted in ("auto", "cpu")] == ["cpu", "cpu"]

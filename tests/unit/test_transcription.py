@@ -61,7 +61,7 @@ class Script:
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """The transcriber that every name stands for."""
     found = Script()
-    monkeypatch.setattr(drafting, "load", lambda name: found)
+    monkeypatch.setattr(drafting, "load", lambda name, device: found)
     return found
 
 

@@ -69,12 +69,12 @@ def _load_models(members: Sequence[Member]) -> None:
     from ml.alignment.registry import find_aligner
 
     for name in {member.options["aligner"] for member in members}:
-        find_aligner(name).preload()
+        find_aligner(name, context.settings().device).preload()
     # What an older version of Tenor wrote down does not name one.
     for name in {member.options["transcriber"] for member in members if member.options.get("transcriber")}:
         from ml.transcription.transcriber import preload
 
-        preload(name)
+        preload(name, context.settings().device)
 
 
 def _members(group_id: int) -> list[Member]:
@@ -142,7 +142,7 @@ def _align(member: Member) -> "Alignment":
     check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
     # What an older version of Tenor wrote down may lack the newest options.
     options = {field.name: member.options[field.name] for field in fields(AlignOptions) if field.name in member.options}
-    return align_recording(member.audio, member.transcript, AlignOptions(**options))
+    return align_recording(member.audio, member.transcript, AlignOptions(**options), context.settings().device)
 
 
 def _commit(

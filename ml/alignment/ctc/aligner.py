@@ -21,8 +21,6 @@ MIN_FIT_AMONG_OTHERS = 0.1
 MIN_KNOWN = 0.5
 #: A piece that does not fit may have more said around its text. Shorter texts would be found anywhere.
 MIN_LETTERS_AMONG_OTHERS = 10
-#: Seconds of audio whose emissions are held at once.
-ROUND_S = {"cpu": 300.0, "cuda": 3600.0}
 
 
 class CtcAligner:
@@ -60,7 +58,7 @@ class CtcAligner:
 
     def _rounds(self, pieces: Sequence[Piece], spelt: dict[int, Spelling]) -> Iterator[list[int]]:
         """Pieces that are worked on together, similar lengths beside each other."""
-        budget = ROUND_S[self.encoder.device.type] * SAMPLE_RATE
+        budget = self.encoder.passes.round_s * SAMPLE_RATE
         group: list[int] = []
         heard = 0
         for index in sorted(spelt, key=lambda index: -len(pieces[index].samples)):

@@ -10,22 +10,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import group_norm
+from torch import Tensor
 from transformers import Wav2Vec2ForCTC
 
+from ml.alignment.ctc.convolutions import indifferent_to_padding
+from ml.alignment.ctc.passes import PASSES, Passes
 from ml.checkpoints.errors import CheckpointUnreadable
+from ml.device import torch_device
 from ml.encoders.speech import SAMPLE_RATE, normalise
 from ml.quiet import quiet
 
 #: Longer pieces run in windows of so many seconds, with so many more on both sides that only give context.
 WINDOW_S, CONTEXT_S = 30.0, 2.0
-#: Seconds of audio, padding included, of one forward pass; bounds memory (some 30 MB per second with large models). A
-#: CPU is busy with one piece already, and large passes leave its cache: passes of 40 s take 1.3 times as long as piece
-#: by piece (6 layers of 384, one thread).
-MAX_PASS_S = {"cpu": 5.0, "cuda": 600.0}
-#: The share of a pass that may be padding.
-MAX_PADDING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +42,10 @@ class _Window:
 class CtcEncoder:
     """A `Wav2Vec2ForCTC` and what its feature extractor does to a waveform."""
 
-    def __init__(self, model: Wav2Vec2ForCTC, *, do_normalize: bool = True) -> None:
+    def __init__(self, model: Wav2Vec2ForCTC, *, do_normalize: bool = True, passes: Passes | None = None) -> None:
         self.model = model.eval()
+        #: How much runs together: by default, what suits the model's device.
+        self.passes = passes or PASSES[self.device.type]
         self.do_normalize = do_normalize
         config = model.config
         before = [1, *accumulate(config.conv_stride, mul)]
@@ -56,8 +54,8 @@ class CtcEncoder:
         self.stride = prod(config.conv_stride) * after
         self.field = 1 + sum((kernel - 1) * step for kernel, step in zip(config.conv_kernel, before, strict=False))
         # The convolutions of an adapter see past a waveform's end, so nothing may follow it.
-        self._padding = 0.0 if config.add_adapter else MAX_PADDING
-        self._norm = LengthAwareGroupNorm.put_into(model) if config.feat_extract_norm == "group" else None
+        self._padding = 0 if config.add_adapter else round(self.passes.max_padding_s * SAMPLE_RATE)
+        self._told = indifferent_to_padding(model, apart=self.passes.convolve_apart)
 
     @classmethod
     def load(
@@ -65,10 +63,9 @@ class CtcEncoder:
     ) -> "CtcEncoder":
         """Load a folder in the Hub's format; by default in bfloat16 on a GPU, else in float32 on the CPU.
 
-        Raises `CheckpointUnreadable` when the weights do not fit the configuration.
+        Raises `CheckpointUnreadable` when the weights do not fit the configuration, or `DeviceMissing`.
         """
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device(device)
         if dtype is None:
             dtype = torch.float32 if device == "cpu" else torch.bfloat16
         try:
@@ -106,8 +103,7 @@ class CtcEncoder:
     def emissions(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Tensor]:
         """Log-probabilities, float32 [frames, tokens] on the model's device, of each waveform [samples] at 16 kHz.
 
-        Waveforms of similar lengths run together. What one gets is what it gets alone (1e-4 in float32): padding is
-        masked, and where the first convolution is normalised over time, it is so over the waveform's own samples.
+        Waveforms of similar lengths run together. What one gets is what it gets alone (1e-4 in float32).
         """
         ready = [normalise(wave) if self.do_normalize and len(wave) else wave for wave in waveforms]
         windows = [window for piece, wave in enumerate(waveforms) for window in self._windows(piece, len(wave))]
@@ -137,17 +133,14 @@ class CtcEncoder:
 
     def _passes(self, windows: Sequence[_Window]) -> Iterator[list[int]]:
         """Windows that run together, longest first, so that memory is known to suffice from the start."""
-        budget = MAX_PASS_S[self.device.type] * SAMPLE_RATE
+        budget = self.passes.max_s * SAMPLE_RATE
         group: list[int] = []
-        heard = 0
         for i in sorted(range(len(windows)), key=lambda i: -windows[i].samples):
             longest = windows[group[0]].samples if group else 0
-            padded = (len(group) + 1) * longest
-            if group and (padded > budget or heard + windows[i].samples < (1 - self._padding) * padded):
+            if group and ((len(group) + 1) * longest > budget or longest - windows[i].samples > self._padding):
                 yield group
-                group, heard = [], 0
+                group = []
             group.append(i)
-            heard += windows[i].samples
         if group:
             yield group
 
@@ -161,39 +154,8 @@ class CtcEncoder:
         mask = None
         if lengths[-1] != lengths[0]:
             mask = (torch.arange(lengths[0])[None] < torch.tensor(lengths)[:, None]).long().to(self.device)
-        if self._norm is not None:
-            self._norm.lengths = lengths
+        if self._told is not None:
+            self._told.lengths = lengths
         logits = self.model(values, attention_mask=mask).logits
         scores = logits.float().log_softmax(-1)
         return [scores[row, : self.frames(length)] for row, length in enumerate(lengths)]
-
-
-class LengthAwareGroupNorm(nn.Module):
-    """The group norm over time of a first convolution, over each waveform's own frames instead of the padding too.
-
-    Checkpoints with `feat_extract_norm = "group"` (wav2vec2-base) were trained on one waveform at a time: the zeros
-    of a batch would change the mean and variance of every frame.
-    """
-
-    def __init__(self, norm: nn.GroupNorm, kernel: int, stride: int) -> None:
-        super().__init__()
-        self.norm, self.kernel, self.stride = norm, kernel, stride
-        #: Samples of each waveform of the pass.
-        self.lengths: Sequence[int] = ()
-
-    @classmethod
-    def put_into(cls, model: Wav2Vec2ForCTC) -> "LengthAwareGroupNorm":
-        """Replace the model's."""
-        layer = model.wav2vec2.feature_extractor.conv_layers[0]
-        layer.layer_norm = aware = cls(layer.layer_norm, model.config.conv_kernel[0], model.config.conv_stride[0])
-        return aware
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Normalise `hidden` [rows, channels, time]; what is padding becomes zero."""
-        result = torch.zeros_like(hidden)
-        for row, samples in enumerate(self.lengths):
-            own = (samples - self.kernel) // self.stride + 1
-            result[row : row + 1, :, :own] = group_norm(
-                hidden[row : row + 1, :, :own], self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps
-            )
-        return result

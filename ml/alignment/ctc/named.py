@@ -22,7 +22,7 @@ LOADED = 2
 _lock = threading.Lock()
 
 
-def named_aligner(name: str) -> Aligner:
+def named_aligner(name: str, device: str = "auto") -> Aligner:
     """The aligner of a name with `PREFIX`.
 
     A folder's files are checked now, except for the values of its weights; a Hub id when it is first used. Raises
@@ -33,7 +33,9 @@ def named_aligner(name: str) -> Aligner:
     if checkpoint.local and _read(Path(checkpoint.source)).phonetic:
         # Only English has a dictionary of sounds.
         languages = frozenset({"en"})
-    return Aligner(name, languages, functools.partial(_align, checkpoint), functools.partial(_preload, checkpoint))
+    return Aligner(
+        name, languages, functools.partial(_align, checkpoint, device), functools.partial(_preload, checkpoint, device)
+    )
 
 
 def pinned_name(name: str) -> str:
@@ -46,21 +48,21 @@ def _read(folder: Path) -> Vocabulary:
 
 
 @functools.lru_cache(maxsize=LOADED)
-def _loaded(checkpoint: Checkpoint) -> "CtcAligner":
+def _loaded(checkpoint: Checkpoint, device: str) -> "CtcAligner":
     from ml.alignment.ctc.aligner import CtcAligner
     from ml.alignment.ctc.emissions import CtcEncoder
 
     folder = checkpoint.folder()
     vocabulary = _read(folder)
     normalised = bool(preprocessing(folder).get("do_normalize", True))
-    return CtcAligner(CtcEncoder.load(folder, do_normalize=normalised), vocabulary)
+    return CtcAligner(CtcEncoder.load(folder, do_normalize=normalised, device=device), vocabulary)
 
 
-def _preload(checkpoint: Checkpoint) -> None:
+def _preload(checkpoint: Checkpoint, device: str) -> None:
     with _lock:
-        _loaded(checkpoint)
+        _loaded(checkpoint, device)
 
 
-def _align(checkpoint: Checkpoint, pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
+def _align(checkpoint: Checkpoint, device: str, pieces: Sequence[Piece]) -> list[Placed | NotAligned]:
     with _lock:
-        return _loaded(checkpoint).align(pieces)
+        return _loaded(checkpoint, device).align(pieces)
