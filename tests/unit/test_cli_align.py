@@ -155,9 +155,9 @@ def test_a_language_without_an_aligner_is_explained_under_the_tables(call: Path)
     assert "No word has a time" in out
 
 
-def test_no_setting_service_or_database_is_needed(call: Path, tmp_path: Path) -> None:
+def test_no_service_or_database_is_needed(call: Path, tmp_path: Path) -> None:
     done: subprocess.CompletedProcess[str] = tenor(
-        "align", str(call), "--rttm", TENOR_DATABASE_URL="postgresql://127.0.0.1:1/none", TENOR_NONSENSE="1"
+        "align", str(call), "--rttm", TENOR_DATABASE_URL="postgresql://127.0.0.1:1/none"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("SPEAKER") == 2
