@@ -1,22 +1,18 @@
 """A manifest turned into an index on disk, because a walk meets files in its own order.
 
-The index is SQLite's temporary database: private, unlinked while it is open, so that nothing is left behind whatever
-happens to the process, and in memory only as far as its cache reaches. A million lines take one pass.
+A million lines take one pass.
 """
 
 import json
-import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from workers.errors import DiskFull
 from workers.manifest import Line, Problem, find_manifest, read_manifest
+from workers.scratch import filling, scratch
 
-#: Memory for pages of the index.
-_CACHE_KB = 65_536
 _JSON = json.JSONEncoder(ensure_ascii=False)
 #: Problems that are handed on together.
 _PROBLEMS = 500
@@ -49,14 +45,7 @@ class Listing:
     def __init__(self, name: str = "", base: str = "") -> None:
         #: The manifest's path within the archive; "" when there is none.
         self.name, self.base = name, base
-        self._index = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            f"PRAGMA cache_size = -{_CACHE_KB}",
-            "CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID",
-        ):
-            self._index.execute(statement)
+        self._index = scratch("CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID")
 
     def fill(self, manifest: Path, report: Callable[[Sequence[Problem]], None]) -> None:
         """Read the manifest; problems go to `report`, a few hundred at a time.
@@ -64,8 +53,7 @@ class Listing:
         Of several lines about one path the first counts. Raises `ManifestUnreadable` or `DiskFull`.
         """
         problems: list[Problem] = []
-        try:
-            self._index.execute("BEGIN")
+        with filling(self._index, "the manifest"):
             for item in read_manifest(manifest):
                 if isinstance(item, Problem):
                     problems.append(item)
@@ -76,12 +64,6 @@ class Listing:
                 if len(problems) >= _PROBLEMS:
                     report(problems)
                     problems = []
-            self._index.execute("COMMIT")
-        except sqlite3.OperationalError as exc:
-            raise DiskFull(
-                "the temporary folder has no space left for the index of the manifest",
-                hint="Free space in TMPDIR where the ingest worker runs; the walk is tried again until there is some.",
-            ) from exc
         report(problems)
 
     def _add(self, line: Line) -> bool:

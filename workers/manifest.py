@@ -59,13 +59,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a line could not be followed, in part or at all; the sentence quotes nothing from the manifest."""
+    """Why a line could not be followed, in part or at all; the sentence quotes nothing from it."""
 
     number: int
     code: str
     sentence: str
     #: The recording that the line is about, where it says so.
     path: str = ""
+    #: A list of transcripts within the archive; "": the manifest.
+    file: str = ""
 
 
 def find_manifest(root: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """From bytes to text, in whatever encoding a program or a person saved it."""
 
+import codecs
 import gzip
 import io
 import re
@@ -77,6 +78,28 @@ def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
     text = raw.decode(encoding, errors="replace")
     lines = text.split("\n") if encoding == "utf-8" else []
     return _checked(text, name), [number for number, line in enumerate(lines, start=1) if "\ufffd" in line]
+
+
+def encoding_of(start: bytes, name: str) -> tuple[str, int]:
+    """What `decode` would take a file's first bytes for, as an encoding that knows no mark, and the mark's length.
+
+    The last character may be cut. Raises `TranscriptUnreadable`.
+    """
+    mark, encoding = next(((mark, encoding) for mark, encoding in _BOMS if start.startswith(mark)), (b"", ""))
+    if mark:
+        little = "-le" if mark[0] == 0xFF else "-be"
+        return "utf-8" if encoding == "utf-8-sig" else encoding + little, len(mark)
+    if b"\x00" in start:
+        # Two bytes a character, of which either half may be zero; text is never cut within one here.
+        decode(start[: len(start) // 4 * 4] or start, name)
+        return ("utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"), 0
+    try:
+        _checked(codecs.getincrementaldecoder("utf-8")().decode(start), name)
+        return "utf-8", 0
+    except UnicodeDecodeError:
+        encoding = unmarked(start)
+        _checked(start.decode(encoding, errors="replace"), name)
+        return encoding, 0
 
 
 def marked(start: bytes) -> str | None:
