@@ -166,8 +166,8 @@ def look(
     """Look at one file; an unchanged path, size and modification time skips hashing and probing.
 
     `path` is as the file system knows it, paths of the result are as the database keeps them. `line` is the manifest's
-    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest names goes
-    before one beside the recording, also when it is not there: another one would be a guess. Last come `lists`.
+    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest holds or names
+    goes before one beside the recording, also when it is not there: another one would be a guess. Last come `lists`.
     """
     audio, given, path = root / path, path, storable_path(path)
     transcript_path, transcript_place, transcript_sha256 = None, None, ""
@@ -177,10 +177,10 @@ def look(
         # Opening a pipe or a device could wait for ever.
         if not stat.S_ISREG(status.st_mode):
             return Found(path, 0, 0, error=AudioUnreadable("it is not a regular file"), line=line)
-        listed = None
+        transcript, listed = None, line.text if line is not None else None
         if line is not None and line.transcript is not None:
             transcript, problems = _named_transcript(root, base, line)
-        elif (transcript := find_transcript(audio)) is None and lists is not None:
+        elif listed is None and (transcript := find_transcript(audio)) is None and lists is not None:
             listed, problems = lists.find(given)
         if listed is not None:
             transcript_path = storable_path(listed.path.relative_to(root).as_posix())

@@ -6,10 +6,12 @@ A million lines take one pass.
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from ml.transcripts import Excerpt, Place
 from workers.manifest import Line, Problem, find_manifest, read_manifest
 from workers.scratch import filling, scratch
 
@@ -45,6 +47,7 @@ class Listing:
     def __init__(self, name: str = "", base: str = "") -> None:
         #: The manifest's path within the archive; "" when there is none.
         self.name, self.base = name, base
+        self._manifest = Path()
         self._index = scratch("CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID")
 
     def fill(self, manifest: Path, report: Callable[[Sequence[Problem]], None]) -> None:
@@ -52,6 +55,7 @@ class Listing:
 
         Of several lines about one path the first counts. Raises `ManifestUnreadable` or `DiskFull`.
         """
+        self._manifest = manifest
         problems: list[Problem] = []
         with filling(self._index, "the manifest"):
             for item in read_manifest(manifest):
@@ -68,7 +72,8 @@ class Listing:
 
     def _add(self, line: Line) -> bool:
         moment = line.recorded_at.isoformat() if line.recorded_at else None
-        said = _JSON.encode([line.transcript, line.dialogue, moment, line.options, line.metadata])
+        text = line.text and (asdict(line.text.place), line.text.sha256)
+        said = _JSON.encode([line.transcript, text, line.dialogue, moment, line.options, line.metadata])
         row = (line.path, line.number, said)
         return self._index.execute("INSERT OR IGNORE INTO lines VALUES (?, ?, ?)", row).rowcount == 1
 
@@ -82,16 +87,22 @@ class Listing:
         except UnicodeEncodeError:
             # A file name that is not UTF-8; no manifest can hold it.
             return None
-        return None if row is None else _line(*row)
+        return None if row is None else self._line(*row)
 
     def paths(self) -> Iterator[tuple[int, str]]:
         """(line, path within the archive) of every recording that is listed."""
         for number, path in self._index.execute("SELECT number, path FROM lines ORDER BY number"):
             yield number, self.base + path
 
-
-def _line(path: str, number: int, said: str) -> Line:
-    transcript, dialogue, moment, options, metadata = json.loads(said)
-    return Line(
-        number, path, transcript, dialogue, datetime.fromisoformat(moment) if moment else None, options, metadata
-    )
+    def _line(self, path: str, number: int, said: str) -> Line:
+        transcript, text, dialogue, moment, options, metadata = json.loads(said)
+        return Line(
+            number,
+            path,
+            transcript,
+            Excerpt(self._manifest, Place(**text[0]), text[1]) if text else None,
+            dialogue,
+            datetime.fromisoformat(moment) if moment else None,
+            options,
+            metadata,
+        )

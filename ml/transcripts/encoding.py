@@ -13,11 +13,11 @@ from ml.transcripts.language import reads_as
 #: Of one transcript, packed or unpacked. An hour of speech with phones and confidences has some 2 MB.
 MAX_BYTES = 20_000_000
 _BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
 )
 #: Encodings without Unicode that text is still saved in, in families that are hard to tell apart; likelier ones first.
 _FAMILIES = (
@@ -60,8 +60,9 @@ def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
     A byte order mark decides; else UTF-16 by its zero bytes; else UTF-8; else what `unmarked` finds.
     Raises `TranscriptUnreadable`.
     """
-    if (encoding := marked(raw)) is not None:
-        text = _strict(raw, encoding)
+    if (found := marked(raw)) is not None:
+        encoding, mark = found
+        text = _strict(raw[mark:], encoding)
         if text is None:
             raise TranscriptUnreadable(f"{name} is marked as {encoding[:6].upper()}, which it is not")
         return _checked(text, name), []
@@ -81,14 +82,12 @@ def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
 
 
 def encoding_of(start: bytes, name: str) -> tuple[str, int]:
-    """What `decode` would take a file's first bytes for, as an encoding that knows no mark, and the mark's length.
+    """What `decode` would take a file's first bytes for, and the length of the mark that they begin with.
 
     The last character may be cut. Raises `TranscriptUnreadable`.
     """
-    mark, encoding = next(((mark, encoding) for mark, encoding in _BOMS if start.startswith(mark)), (b"", ""))
-    if mark:
-        little = "-le" if mark[0] == 0xFF else "-be"
-        return "utf-8" if encoding == "utf-8-sig" else encoding + little, len(mark)
+    if (found := marked(start)) is not None:
+        return found
     if b"\x00" in start:
         # Two bytes a character, of which either half may be zero; text is never cut within one here.
         decode(start[: len(start) // 4 * 4] or start, name)
@@ -102,9 +101,9 @@ def encoding_of(start: bytes, name: str) -> tuple[str, int]:
         return encoding, 0
 
 
-def marked(start: bytes) -> str | None:
-    """The encoding that a byte order mark (at most 4 bytes) says; None without one."""
-    return next((encoding for mark, encoding in _BOMS if start.startswith(mark)), None)
+def marked(start: bytes) -> tuple[str, int] | None:
+    """The encoding that a byte order mark (at most 4 bytes) says, and the mark's length; None without one."""
+    return next(((encoding, len(mark)) for mark, encoding in _BOMS if start.startswith(mark)), None)
 
 
 def unmarked(raw: bytes) -> str:

@@ -7,6 +7,7 @@ only that one, at its place.
 import csv
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ml.transcripts.errors import TranscriptChanged, TranscriptUnreadable
 
 #: Keeps bytes that are not of the encoding, so that places count right and a broken byte spoils no more than itself.
 ERRORS = "surrogateescape"
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,16 @@ class Excerpt:
 def text_hash(text: str) -> str:
     """SHA-256 of a text, as hex; another one than that of a file which holds the same, since that may be read in
     another way (`1 2 three`)."""
-    return hashlib.sha256(b"excerpt\0" + text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(b"excerpt\0" + replaced(text).encode()).hexdigest()
+
+
+def replaced(text: str) -> str:
+    """The text with U+FFFD for bytes that were kept as they are."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def text_of(excerpt: Excerpt) -> str:
-    """The text as it stands there; bytes that are not of its encoding are lone surrogates.
+    """The text as it stands there, U+FFFD for bytes that are not of its encoding.
 
     Raises `TranscriptUnreadable` when the file is gone, and `TranscriptChanged` when it holds something else there.
     """
@@ -63,4 +70,4 @@ def text_of(excerpt: Excerpt) -> str:
         text = ""
     if text_hash(text) != excerpt.sha256:
         raise TranscriptChanged(f"the lines of {name} were changed after it was enqueued")
-    return text
+    return replaced(text)

@@ -24,14 +24,13 @@ from ml.transcripts.encoding import MAX_BYTES, encoding_of
 from ml.transcripts.errors import TranscriptUnreadable
 from ml.transcripts.formats import table
 from ml.transcripts.formats.text import is_timed
-from ml.transcripts.places import ERRORS, Place
+from ml.transcripts.places import ERRORS, Place, replaced
 
 _NAME = re.compile(r"(?:.+\.)?trans\.txt|transcri(?:pt|ption)s?\.txt|text|metadata\.csv", re.IGNORECASE)
 #: Characters of a line; longer ones are left out.
 MAX_LINE = 1_000_000
 #: Lines from which it is told whether a file is a list.
 _SAMPLE = 100
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +209,6 @@ def _not_an_entry(number: int, named: bool) -> Flaw:
 
 
 def _checked(entry: Entry) -> Iterator[Entry | Flaw]:
-    if _SURROGATE.search(entry.text):
+    if replaced(entry.text) != entry.text:
         yield Flaw(entry.number, "it holds bytes that are not UTF-8")
     yield entry
