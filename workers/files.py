@@ -166,8 +166,9 @@ def look(
     """Look at one file; an unchanged path, size and modification time skips hashing and probing.
 
     `path` is as the file system knows it, paths of the result are as the database keeps them. `line` is the manifest's
-    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest holds or names
-    goes before one beside the recording, also when it is not there: another one would be a guess. Last come `lists`.
+    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest holds or
+    names goes before one beside the recording, also when it is not there: another one would be a guess. Last come
+    `lists`.
     """
     audio, given, path = root / path, path, storable_path(path)
     transcript_path, transcript_place, transcript_sha256 = None, None, ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ml.transcripts import Excerpt, Place
 from workers.manifest import Line, Problem, find_manifest, read_manifest
-from workers.scratch import filling, scratch
+from workers.scratch import scratch, writing
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 #: Problems that are handed on together.
@@ -57,7 +57,7 @@ class Listing:
         """
         self._manifest = manifest
         problems: list[Problem] = []
-        with filling(self._index, "the manifest"):
+        with writing("the manifest"):
             for item in read_manifest(manifest):
                 if isinstance(item, Problem):
                     problems.append(item)

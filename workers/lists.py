@@ -15,10 +15,11 @@ from ml.transcripts.formats.lists import Entry, read_list
 from ml.transcripts.lists import excerpt, key_of, keys_of, lists_in, plain
 from ml.transcripts.places import Excerpt, Place
 from workers.manifest import Problem
-from workers.scratch import filling, scratch
+from workers.scratch import scratch, writing
 
 #: Problems that are told of one list; of more, only how many there are.
 MAX_PROBLEMS = 100
+_WHAT = "a list of transcripts"
 _ROW = "key, file, number, place, sha256, used"
 
 
@@ -65,7 +66,7 @@ class _Folder:
             " sha256 TEXT, used TEXT) WITHOUT ROWID",
             "CREATE INDEX by_plain ON lines (plain)",
         )
-        with filling(self._index, "a list of transcripts"):
+        with writing(_WHAT):
             for number in range(len(files)):
                 self._fill(number)
 
@@ -121,7 +122,8 @@ class _Folder:
             )
             problems.append(self._problem(file, number, "transcript_name_twice", said))
             return None
-        self._index.execute("UPDATE lines SET used = ? WHERE key = ?", (inner, key))
+        with writing(_WHAT):
+            self._index.execute("UPDATE lines SET used = ? WHERE key = ?", (inner, key))
         return Excerpt(self._files[file], Place(**json.loads(place)), sha256)
 
     def _line(self, path: str) -> Any:

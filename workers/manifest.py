@@ -1,8 +1,9 @@
 """`manifest.csv`: what an archive's owner says about its recordings, read line by line.
 
 Columns are named in the first line, in any order. `path` is needed; `transcript`, `text`, `language`, `channels`,
-`speaker`, `speakers`, `dialogue` and `recorded_at` are understood; every other column becomes metadata of the recording.
-Paths are relative to the manifest's own folder. A line that cannot be followed in part is followed in the rest.
+`speaker`, `speakers`, `dialogue` and `recorded_at` are understood; every other column becomes metadata of the
+recording. Paths are relative to the manifest's own folder. A line that cannot be followed in part is followed in the
+rest.
 """
 
 import csv

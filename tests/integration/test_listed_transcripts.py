@@ -218,3 +218,41 @@ def test_a_list_that_changes_before_it_is_aligned_fails_by_name_and_is_right_the
     again = walker.walk(calls)
     assert texts(walker, again)["audio2.wav"] == "Something else, thank you."
     assert len(walker.rows("SELECT 1 FROM alignments WHERE state = 'pending'")) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp949"])
+def test_a_manifest_may_hold_the_texts_itself(walker: Walker, tmp_path: Path, encoding: str) -> None:
+    calls = recordings(tmp_path / "calls", "a.wav", "b.wav", "c.wav", "d.wav")
+    for name in ("a.txt", "b.txt", "c.txt", "shared.txt"):
+        (calls / name).write_text("words")
+    lines = (
+        "path;team;text;transcript",
+        'a.wav;7;"안녕하세요; 김민지입니다.\r\n\r\n""네""";',
+        "b.wav;7;비밀;shared.txt",
+        "c.wav;7; ;",
+        "d.wav;7; 1 2 셋",
+    )
+    (calls / "manifest.csv").write_bytes("\r\n".join(lines).encode(encoding))
+
+    job = walker.walk(calls)
+
+    assert texts(walker, job) == {
+        "a.wav": '안녕하세요; 김민지입니다. "네"',
+        "b.wav": "file shared.txt",
+        "c.wav": "file c.txt",
+        "d.wav": "1 2 셋",
+    }
+    files = walker.files(job)
+    assert [row["metadata"] for row in files.values()] == [{"team": "7"}] * 4
+    assert [code for _, code in walker.problems(job)] == (
+        ["manifest_encoding"] * (encoding == "cp949") + ["manifest_text"]
+    )
+    assert not any("비밀" in said for said in walker.told(job))
+
+    # When another column of a line changes, and the place of all others with it, no text is aligned again
+    said = "\r\n".join(lines).replace("a.wav;7", "a.wav;parcels")
+    (calls / "manifest.csv").write_bytes(said.encode(encoding))
+    again = walker.files(walker.walk(calls))
+    assert {path: row["alignment_id"] for path, row in again.items()} == {
+        path: row["alignment_id"] for path, row in files.items()
+    }
