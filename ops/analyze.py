@@ -38,7 +38,7 @@ class AnalysisResult:
     reused: int
     #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
     warnings: int
-    #: Lines of the manifest that could not be followed.
+    #: Lines of the manifest and of lists of transcripts that could not be followed.
     manifest_problems: int
     utterances: int
     #: Length of all recordings that were readable; of them, reused ones.

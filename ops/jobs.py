@@ -57,7 +57,7 @@ class JobStatus:
     reused: int
     #: Of `done`: analysed, but without something, e.g. a transcript that does not match.
     warnings: int
-    #: Lines of the manifest that could not be followed.
+    #: Lines of the manifest and of lists of transcripts that could not be followed.
     manifest_problems: int
     utterances: int
     audio_s: float

@@ -18,8 +18,10 @@ class FileError:
 
 @dataclass(frozen=True, slots=True)
 class ManifestProblem:
-    """A line of the archive's manifest that could not be followed, in part or at all."""
+    """A line of the archive's manifest, or of a list of transcripts, that could not be followed, in part or at all."""
 
+    #: The list's path within the archive; "" for the manifest.
+    file: str
     line: int
     code: str
     error: str
@@ -67,7 +69,9 @@ SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, ''
 """)
 
 _MANIFEST = text("""
-SELECT line, code, error FROM manifest_problems WHERE job_id = :job_id ORDER BY line, code LIMIT :limit
+SELECT file, line, code, error FROM manifest_problems WHERE job_id = :job_id
+ ORDER BY file, line, code
+ LIMIT :limit
 """)
 
 _DEAD = text("""

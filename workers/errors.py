@@ -173,6 +173,7 @@ class RecordingFailed(RecordingError):
 #: What may be different the next time: `tenor retry` and enqueueing again try recordings with these once more.
 WORTH_RETRYING = (
     "audio_missing",
+    "transcript_changed",
     RecordingChanged.code,
     RecordingTooSlow.code,
     RecordingTooLarge.code,

@@ -11,8 +11,9 @@ from pathlib import Path
 from ml.audio.decode import EXTENSIONS, AudioInfo, probe
 from ml.audio.errors import AudioMissing, AudioUnreadable
 from ml.errors import RecordingError
-from ml.transcripts import TranscriptUnreadable, content_hash, find_transcript
+from ml.transcripts import Place, TranscriptUnreadable, content_hash, find_transcript
 from workers.errors import ArchiveMissing, RecordingChanged
+from workers.lists import Lists
 from workers.manifest import OUTSIDE, Line, Problem
 
 
@@ -39,12 +40,14 @@ class Found:
     sha256: str | None = None
     info: AudioInfo | None = None
     transcript_path: str | None = None
+    #: Where in that file its transcript stands; None: it is all of the file.
+    transcript_place: Place | None = None
     transcript_sha256: str = ""
     #: Of the content (it cannot be read by anybody) when `sha256` is set, else of this path.
     error: RecordingError | None = None
     #: What the manifest says about it.
     line: Line | None = None
-    #: What of that could not be followed.
+    #: What of that, or of a list of transcripts, could not be followed.
     problems: tuple[Problem, ...] = ()
 
 
@@ -157,26 +160,33 @@ def _place(path: str) -> list[tuple[bool, str]]:
     return [*((True, folder) for folder in folders), (False, name)]
 
 
-def look(root: Path, path: str, known: Known | None, line: Line | None = None, base: str = "") -> Found:
+def look(
+    root: Path, path: str, known: Known | None, line: Line | None = None, base: str = "", lists: Lists | None = None
+) -> Found:
     """Look at one file; an unchanged path, size and modification time skips hashing and probing.
 
     `path` is as the file system knows it, paths of the result are as the database keeps them. `line` is the manifest's
-    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest names goes
-    before one beside the recording, also when it is not there: another one would be a guess.
+    about it, `base` the manifest's folder ("" or with a slash at its end). A transcript that the manifest holds or
+    names goes before one beside the recording, also when it is not there: another one would be a guess. Last come
+    `lists`.
     """
-    audio, path = root / path, storable_path(path)
-    transcript_path, transcript_sha256 = None, ""
+    audio, given, path = root / path, path, storable_path(path)
+    transcript_path, transcript_place, transcript_sha256 = None, None, ""
     problems: tuple[Problem, ...] = ()
     try:
         status = audio.stat()
         # Opening a pipe or a device could wait for ever.
         if not stat.S_ISREG(status.st_mode):
             return Found(path, 0, 0, error=AudioUnreadable("it is not a regular file"), line=line)
-        if line is None or line.transcript is None:
-            transcript = find_transcript(audio)
-        else:
+        transcript, listed = None, line.text if line is not None else None
+        if line is not None and line.transcript is not None:
             transcript, problems = _named_transcript(root, base, line)
-        if transcript is not None:
+        elif listed is None and (transcript := find_transcript(audio)) is None and lists is not None:
+            listed, problems = lists.find(given)
+        if listed is not None:
+            transcript_path = storable_path(listed.path.relative_to(root).as_posix())
+            transcript_place, transcript_sha256 = listed.place, listed.sha256
+        elif transcript is not None:
             transcript_path = storable_path(transcript.relative_to(root).as_posix())
             transcript_sha256 = _hash_of(transcript)
         seen = Found(
@@ -184,6 +194,7 @@ def look(root: Path, path: str, known: Known | None, line: Line | None = None, b
             status.st_size,
             status.st_mtime_ns,
             transcript_path=transcript_path,
+            transcript_place=transcript_place,
             transcript_sha256=transcript_sha256,
             line=line,
             problems=problems,

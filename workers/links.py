@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -121,13 +122,15 @@ def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | No
         conn.execute(
             text("""
                 INSERT INTO archive_files (archive_id, path, size_bytes, mtime_ns, recording_id,
-                                           transcript_path, transcript_sha256, options_hash,
+                                           transcript_path, transcript_place, transcript_sha256, options_hash,
                                            metadata, recorded_at, dialogue, error_code, error)
-                VALUES (:archive, :path, :size, :mtime, :recording, :transcript, :transcript_sha256, :options_hash,
+                VALUES (:archive, :path, :size, :mtime, :recording,
+                        :transcript, CAST(:transcript_place AS jsonb), :transcript_sha256, :options_hash,
                         CAST(:metadata AS jsonb), :recorded_at, :dialogue, :code, :error)
                 ON CONFLICT (archive_id, path) DO UPDATE
                    SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
                        recording_id = excluded.recording_id, transcript_path = excluded.transcript_path,
+                       transcript_place = excluded.transcript_place,
                        transcript_sha256 = excluded.transcript_sha256, options_hash = excluded.options_hash,
                        metadata = excluded.metadata, recorded_at = excluded.recorded_at,
                        dialogue = excluded.dialogue, error_code = excluded.error_code,
@@ -141,6 +144,7 @@ def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | No
                 "mtime": file.mtime_ns,
                 "recording": recording_id,
                 "transcript": file.transcript_path,
+                "transcript_place": json.dumps(asdict(file.transcript_place)) if file.transcript_place else None,
                 "transcript_sha256": file.transcript_sha256,
                 "options_hash": options_hash,
                 "metadata": json.dumps(said.metadata),

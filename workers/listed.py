@@ -1,4 +1,4 @@
-"""What a walk does not come by: lines of a manifest that nobody can follow, recordings that are not there, folders
+"""What a walk does not come by: lines that nobody can follow, recordings that are not there, folders
 that cannot be read.
 """
 
@@ -18,19 +18,27 @@ def write_problems(conn: Connection, job_id: int, problems: Sequence[Problem]) -
     if problems:
         conn.execute(
             text("""
-                INSERT INTO manifest_problems (job_id, line, code, error) VALUES (:job, :line, :code, :error)
+                INSERT INTO manifest_problems (job_id, file, line, code, error)
+                VALUES (:job, :file, :line, :code, :error)
                 ON CONFLICT DO NOTHING
             """),
             [
                 {
                     "job": job_id,
+                    "file": storable_path(problem.file),
                     "line": problem.number,
                     "code": problem.code,
-                    "error": f"Line {problem.number} of the manifest: {problem.sentence}.",
+                    "error": f"{_place(problem)}: {problem.sentence}.",
                 }
                 for problem in problems
             ],
         )
+
+
+def _place(problem: Problem) -> str:
+    if not problem.file:
+        return f"Line {problem.number} of the manifest"
+    return f"{storable_path(problem.file)}, line {problem.number}" if problem.number else storable_path(problem.file)
 
 
 def unread(closed: Collection[str]) -> Iterator[Found]:

@@ -1,22 +1,20 @@
 """A manifest turned into an index on disk, because a walk meets files in its own order.
 
-The index is SQLite's temporary database: private, unlinked while it is open, so that nothing is left behind whatever
-happens to the process, and in memory only as far as its cache reaches. A million lines take one pass.
+A million lines take one pass.
 """
 
 import json
-import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from workers.errors import DiskFull
+from ml.transcripts import Excerpt, Place
 from workers.manifest import Line, Problem, find_manifest, read_manifest
+from workers.scratch import scratch, writing
 
-#: Memory for pages of the index.
-_CACHE_KB = 65_536
 _JSON = json.JSONEncoder(ensure_ascii=False)
 #: Problems that are handed on together.
 _PROBLEMS = 500
@@ -49,23 +47,17 @@ class Listing:
     def __init__(self, name: str = "", base: str = "") -> None:
         #: The manifest's path within the archive; "" when there is none.
         self.name, self.base = name, base
-        self._index = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            f"PRAGMA cache_size = -{_CACHE_KB}",
-            "CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID",
-        ):
-            self._index.execute(statement)
+        self._manifest = Path()
+        self._index = scratch("CREATE TABLE lines (path TEXT PRIMARY KEY, number INTEGER, said TEXT) WITHOUT ROWID")
 
     def fill(self, manifest: Path, report: Callable[[Sequence[Problem]], None]) -> None:
         """Read the manifest; problems go to `report`, a few hundred at a time.
 
         Of several lines about one path the first counts. Raises `ManifestUnreadable` or `DiskFull`.
         """
+        self._manifest = manifest
         problems: list[Problem] = []
-        try:
-            self._index.execute("BEGIN")
+        with writing("the manifest"):
             for item in read_manifest(manifest):
                 if isinstance(item, Problem):
                     problems.append(item)
@@ -76,17 +68,12 @@ class Listing:
                 if len(problems) >= _PROBLEMS:
                     report(problems)
                     problems = []
-            self._index.execute("COMMIT")
-        except sqlite3.OperationalError as exc:
-            raise DiskFull(
-                "the temporary folder has no space left for the index of the manifest",
-                hint="Free space in TMPDIR where the ingest worker runs; the walk is tried again until there is some.",
-            ) from exc
         report(problems)
 
     def _add(self, line: Line) -> bool:
         moment = line.recorded_at.isoformat() if line.recorded_at else None
-        said = _JSON.encode([line.transcript, line.dialogue, moment, line.options, line.metadata])
+        text = line.text and (asdict(line.text.place), line.text.sha256)
+        said = _JSON.encode([line.transcript, text, line.dialogue, moment, line.options, line.metadata])
         row = (line.path, line.number, said)
         return self._index.execute("INSERT OR IGNORE INTO lines VALUES (?, ?, ?)", row).rowcount == 1
 
@@ -100,16 +87,22 @@ class Listing:
         except UnicodeEncodeError:
             # A file name that is not UTF-8; no manifest can hold it.
             return None
-        return None if row is None else _line(*row)
+        return None if row is None else self._line(*row)
 
     def paths(self) -> Iterator[tuple[int, str]]:
         """(line, path within the archive) of every recording that is listed."""
         for number, path in self._index.execute("SELECT number, path FROM lines ORDER BY number"):
             yield number, self.base + path
 
-
-def _line(path: str, number: int, said: str) -> Line:
-    transcript, dialogue, moment, options, metadata = json.loads(said)
-    return Line(
-        number, path, transcript, dialogue, datetime.fromisoformat(moment) if moment else None, options, metadata
-    )
+    def _line(self, path: str, number: int, said: str) -> Line:
+        transcript, text, dialogue, moment, options, metadata = json.loads(said)
+        return Line(
+            number,
+            path,
+            transcript,
+            Excerpt(self._manifest, Place(**text[0]), text[1]) if text else None,
+            dialogue,
+            datetime.fromisoformat(moment) if moment else None,
+            options,
+            metadata,
+        )

@@ -1,27 +1,28 @@
 """`manifest.csv`: what an archive's owner says about its recordings, read line by line.
 
-Columns are named in the first line, in any order. `path` is needed; `transcript`, `language`, `channels`, `speaker`,
-`speakers`, `dialogue` and `recorded_at` are understood; every other column becomes metadata of the recording. Paths are
-relative to the manifest's own folder. A line that cannot be followed in part is followed in the rest.
+Columns are named in the first line, in any order. `path` is needed; `transcript`, `text`, `language`, `channels`,
+`speaker`, `speakers`, `dialogue` and `recorded_at` are understood; every other column becomes metadata of the
+recording. Paths are relative to the manifest's own folder. A line that cannot be followed in part is followed in the
+rest.
 """
 
 import csv
-import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ml.languages import LanguageUnknown, standard_language
-from ml.transcripts.encoding import marked, unmarked
+from ml.transcripts.places import Excerpt, Place, text_hash
 from workers.errors import ManifestUnreadable
+from workers.lines import Lines, encoding_of
 
 #: Where a manifest lies, at the top of an archive.
 NAMES = ("manifest.csv", "manifest.tsv")
-COLUMNS = ("path", "transcript", "language", "channels", "speaker", "speakers", "dialogue", "recorded_at")
+COLUMNS = ("path", "transcript", "text", "language", "channels", "speaker", "speakers", "dialogue", "recorded_at")
 CHANNELS = ("auto", "split", "mix")
 #: More voices than this in one recording are a slip of the pen.
 MAX_SPEAKERS = 100
@@ -29,15 +30,11 @@ MAX_SPEAKERS = 100
 MAX_NAME, MAX_PATH = 200, 4096
 #: Sound has been recorded since then; what is far outside is no date.
 FIRST_YEAR, LAST_YEAR = 1850, 2999
-#: Characters of a line of the file, so that one without line ends does not fill the memory.
-MAX_LINE = 1_000_000
 #: Said of a transcript that is not the archive's own.
 OUTSIDE = "its transcript leads out of the archive and is left out; paths are relative to the manifest's folder"
 _GUESSED = "it is not UTF-8; the file is read as {}, a guess. Save it as UTF-8 if names look wrong"
 _DAMAGED = "it holds bytes that are not UTF-8, as perhaps later lines do; they are replaced by \ufffd"
 _DELIMITERS = ",;\t|"
-#: Bytes of lines with more than ASCII that the encoding is found from.
-_SAMPLE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,8 @@ class Line:
     number: int
     path: str
     transcript: str | None = None
+    #: Where the line itself holds the transcript.
+    text: Excerpt | None = None
     dialogue: str | None = None
     recorded_at: datetime | None = None
     #: Fields of `AlignOptions` that go before the job's.
@@ -59,13 +58,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a line could not be followed, in part or at all; the sentence quotes nothing from the manifest."""
+    """Why a line could not be followed, in part or at all; the sentence quotes nothing from it."""
 
     number: int
     code: str
     sentence: str
     #: The recording that the line is about, where it says so.
     path: str = ""
+    #: A list of transcripts within the archive; "": the manifest.
+    file: str = ""
 
 
 def find_manifest(root: Path) -> Path | None:
@@ -86,53 +87,23 @@ def read_manifest(path: Path) -> Iterator[Line | Problem]:
     can be made of the file.
     """
     try:
-        encoding, broken = _encoding(path)
+        encoding, mark, broken = encoding_of(path)
         damaged = encoding == "utf-8" and broken is not None
         if broken is not None:
             yield Problem(broken, "manifest_encoding", _DAMAGED if damaged else _GUESSED.format(encoding))
-        with path.open(encoding=encoding, newline="", errors="replace" if damaged else "strict") as file:
-            yield from _records(file, path.name)
+        with path.open("rb") as file:
+            file.seek(mark)
+            yield from _records(Lines(file, path.name, encoding, mark, damaged=damaged), path)
     except (FileNotFoundError, PermissionError) as exc:
         raise ManifestUnreadable(f"{path.name} cannot be opened ({type(exc).__name__})") from exc
 
 
-def _encoding(path: Path) -> tuple[str, int | None]:
-    """An encoding, and the first line that is not UTF-8, where nothing else tells the encoding."""
-    with path.open("rb") as file:
-        if (encoding := marked(file.read(4))) is not None:
-            return encoding, None
-        broken = next((number for number, line in _beyond_ascii(file) if not _is_utf8(line)), None)
-        if broken is None:
-            return "utf-8", None
-        sample = bytearray()
-        for _, line in _beyond_ascii(file):
-            sample += line
-            if len(sample) > _SAMPLE:
-                break
-        return unmarked(bytes(sample)), broken
-
-
-def _beyond_ascii(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines of a file that are not ASCII, with their numbers."""
-    file.seek(0)
-    lines = enumerate(iter(functools.partial(file.readline, MAX_LINE), b""), start=1)
-    return ((number, line) for number, line in lines if not line.isascii())
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _records(file: IO[str], name: str) -> Iterator[Line | Problem]:
-    lines = _Lines(file, name)
-    columns, delimiter = _header(lines, name)
+def _records(lines: Lines, path: Path) -> Iterator[Line | Problem]:
+    columns, delimiter = _header(lines, path.name)
+    column = columns.index("text") if "text" in columns else None
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        number = lines.count + 1
+        number, offset = lines.count + 1, lines.offset
         try:
             cells = next(reader)
         except StopIteration:
@@ -140,8 +111,12 @@ def _records(file: IO[str], name: str) -> Iterator[Line | Problem]:
         except csv.Error:
             yield Problem(number, "manifest_quotes", _quotes_wrong(number, lines.count))
             continue
+        text = None
+        if column is not None and column < len(cells) and (said := cells[column].strip()):
+            place = Place(offset, lines.offset - offset, lines.encoding, delimiter, column)
+            text = Excerpt(path, place, text_hash(said))
         if any(cell.strip() for cell in cells):
-            yield from _line(number, columns, cells)
+            yield from _line(number, columns, cells, text)
 
 
 def _quotes_wrong(first: int, last: int) -> str:
@@ -149,30 +124,7 @@ def _quotes_wrong(first: int, last: int) -> str:
     return f"{where} cannot be read: quotation marks do not pair, or a cell is huge; double those inside of a cell"
 
 
-class _Lines:
-    """The physical lines of a file, counted and bounded; the csv module joins those that one record spans."""
-
-    def __init__(self, file: IO[str], name: str) -> None:
-        self.file, self.name, self.count = file, name, 0
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        try:
-            line = self.file.readline(MAX_LINE)
-        except UnicodeError as exc:
-            where = f"{self.name}, line {self.count + 1} or soon after"
-            raise ManifestUnreadable(f"{where}: it is not in the encoding of what comes before it") from exc
-        if not line:
-            raise StopIteration
-        self.count += 1
-        if len(line) == MAX_LINE:
-            raise ManifestUnreadable(f"{self.name}, line {self.count}: it has more than {MAX_LINE:,} characters")
-        return line
-
-
-def _header(lines: _Lines, name: str) -> tuple[list[str], str]:
+def _header(lines: Lines, name: str) -> tuple[list[str], str]:
     """(names of the columns, delimiter) from the first line that is not empty."""
     first = next((line for line in lines if line.strip()), None)
     if first is None:
@@ -201,7 +153,7 @@ def _header(lines: _Lines, name: str) -> tuple[list[str], str]:
     return columns, delimiter
 
 
-def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Iterator[Line | Problem]:
+def _line(number: int, columns: Sequence[str], cells: Sequence[str], text: Excerpt | None) -> Iterator[Line | Problem]:
     said = {column: value for column, cell in zip(columns, cells, strict=False) if column and (value := _text(cell))}
     path = relative_path(said.pop("path", ""))
     problems: list[Problem] = []
@@ -222,6 +174,9 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Iterator
         transcript = relative_path(said.pop("transcript"))
         if transcript is None:
             problem("transcript", OUTSIDE)
+    if said.pop("text", None) is not None and transcript is not None:
+        problem("text", "it has both a text and a transcript; the text is left out")
+        text = None
     recorded_at = None
     if "recorded_at" in said:
         recorded_at = _moment(said.pop("recorded_at"))
@@ -256,7 +211,7 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Iterator
         else:
             options |= {"speaker": name, "speakers": 1}
     yield from problems
-    yield Line(number, path, transcript, dialogue, recorded_at, options, said)
+    yield Line(number, path, transcript, text, dialogue, recorded_at, options, said)
 
 
 def relative_path(written: str) -> str | None:

@@ -77,6 +77,9 @@ class ArchiveFile(Base):
         comment="options it was last aligned with: the job's, or those of its line in the manifest"
     )
     dialogue: Mapped[str | None] = mapped_column(comment="the conversation it is a part of, from the manifest")
+    transcript_place: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), comment="where in transcript_path its text stands; NULL: it is all of that file"
+    )
 
 
 class AlignmentRow(Base):

@@ -198,15 +198,16 @@ class JobRecording(Base):
 
 
 class ManifestProblem(Base):
-    """A line of an archive's manifest that could not be followed; what else the line says is."""
+    """A line of a manifest or a list of transcripts that could not be followed; what else the line says is."""
 
     __tablename__ = "manifest_problems"
-    __table_args__ = {"comment": "lines of manifests that could not be followed, by job"}
+    __table_args__ = {"comment": "lines of manifests and of lists of transcripts that could not be followed, by job"}
 
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    file: Mapped[str] = mapped_column(primary_key=True, server_default="", comment="the list; '' is the manifest")
     line: Mapped[int] = mapped_column(primary_key=True, comment="counted from 1; a record that spans lines: its first")
     code: Mapped[str] = mapped_column(primary_key=True)
-    error: Mapped[str] = mapped_column(comment="a sentence that quotes nothing from the manifest")
+    error: Mapped[str] = mapped_column(comment="a sentence that quotes nothing from the line")
 
 
 class Event(Base):

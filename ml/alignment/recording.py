@@ -20,7 +20,7 @@ from ml.alignment.untranscribed import from_voice_activity
 from ml.audio import vad
 from ml.audio.errors import NoSpeech
 from ml.audio.reader import Audio, open_audio
-from ml.transcripts import Transcript, TranscriptUnreadable, Turn, read_transcript
+from ml.transcripts import Excerpt, Transcript, TranscriptUnreadable, Turn, read_excerpt, read_transcript
 
 
 def preload() -> None:
@@ -30,14 +30,16 @@ def preload() -> None:
     speakers.voice_encoder()
 
 
-def align_recording(path: Path, transcript: Path | None, options: AlignOptions, device: str = "auto") -> Alignment:
+def align_recording(
+    path: Path, transcript: Path | Excerpt | None, options: AlignOptions, device: str = "auto"
+) -> Alignment:
     """Find a recording's utterances, who speaks them and where their words are.
 
     A transcript with times gives the utterances; the words of one without are searched in the whole recording, and
     shared over its speech where no aligner knows the language; without one, or with one that is not what is said,
     voice activity gives them and `quality` says why there is no text. What no transcript says is recognised where the
     options name a transcriber. Checkpoints run on `device` (see `torch_device`). Raises a `RecordingError` for audio
-    that cannot be analysed, or a `ModelError` for a checkpoint that cannot be used.
+    that cannot be analysed or an excerpt that was changed, or a `ModelError` for a checkpoint that cannot be used.
     """
     aligner = find_aligner(options.aligner, device)
     quality: dict[str, object] = {}
@@ -98,11 +100,13 @@ def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:
     return aligner.name if not given else "mixed" if placed else "provided"
 
 
-def _read(path: Path | None, recording: str, quality: dict[str, object]) -> tuple[Transcript | None, str | None]:
-    if path is None:
+def _read(
+    written: Path | Excerpt | None, recording: str, quality: dict[str, object]
+) -> tuple[Transcript | None, str | None]:
+    if written is None:
         return None, None
     try:
-        found = read_transcript(path, recording)
+        found = read_excerpt(written) if isinstance(written, Excerpt) else read_transcript(written, recording)
     except TranscriptUnreadable as exc:
         # The recording itself is sound: it is analysed without text, and the reason stays visible.
         quality["transcript"], quality["detail"] = exc.code, str(exc)

@@ -1,5 +1,6 @@
 """From bytes to text, in whatever encoding a program or a person saved it."""
 
+import codecs
 import gzip
 import io
 import re
@@ -12,11 +13,11 @@ from ml.transcripts.language import reads_as
 #: Of one transcript, packed or unpacked. An hour of speech with phones and confidences has some 2 MB.
 MAX_BYTES = 20_000_000
 _BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
 )
 #: Encodings without Unicode that text is still saved in, in families that are hard to tell apart; likelier ones first.
 _FAMILIES = (
@@ -59,8 +60,9 @@ def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
     A byte order mark decides; else UTF-16 by its zero bytes; else UTF-8; else what `unmarked` finds.
     Raises `TranscriptUnreadable`.
     """
-    if (encoding := marked(raw)) is not None:
-        text = _strict(raw, encoding)
+    if (found := marked(raw)) is not None:
+        encoding, mark = found
+        text = _strict(raw[mark:], encoding)
         if text is None:
             raise TranscriptUnreadable(f"{name} is marked as {encoding[:6].upper()}, which it is not")
         return _checked(text, name), []
@@ -79,9 +81,29 @@ def decode(raw: bytes, name: str) -> tuple[str, list[int]]:
     return _checked(text, name), [number for number, line in enumerate(lines, start=1) if "\ufffd" in line]
 
 
-def marked(start: bytes) -> str | None:
-    """The encoding that a byte order mark (at most 4 bytes) says; None without one."""
-    return next((encoding for mark, encoding in _BOMS if start.startswith(mark)), None)
+def encoding_of(start: bytes, name: str) -> tuple[str, int]:
+    """What `decode` would take a file's first bytes for, and the length of the mark that they begin with.
+
+    The last character may be cut. Raises `TranscriptUnreadable`.
+    """
+    if (found := marked(start)) is not None:
+        return found
+    if b"\x00" in start:
+        # Two bytes a character, of which either half may be zero; text is never cut within one here.
+        decode(start[: len(start) // 4 * 4] or start, name)
+        return ("utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"), 0
+    try:
+        _checked(codecs.getincrementaldecoder("utf-8")().decode(start), name)
+        return "utf-8", 0
+    except UnicodeDecodeError:
+        encoding = unmarked(start)
+        _checked(start.decode(encoding, errors="replace"), name)
+        return encoding, 0
+
+
+def marked(start: bytes) -> tuple[str, int] | None:
+    """The encoding that a byte order mark (at most 4 bytes) says, and the mark's length; None without one."""
+    return next(((encoding, len(mark)) for mark, encoding in _BOMS if start.startswith(mark)), None)
 
 
 def unmarked(raw: bytes) -> str:

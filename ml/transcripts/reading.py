@@ -14,6 +14,8 @@ from ml.transcripts.encoding import decode, read_bytes
 from ml.transcripts.errors import TranscriptUnreadable
 from ml.transcripts.finding import find_beside, find_speakers, language_in_name, stem_of
 from ml.transcripts.formats import iemocap, nist, timit
+from ml.transcripts.formats.text import untimed
+from ml.transcripts.places import Excerpt, text_of
 from ml.transcripts.registry import extension_of, reader_of
 from ml.transcripts.source import Source
 from ml.transcripts.types import Said, Transcript, Turn
@@ -52,6 +54,15 @@ def read_transcript(path: Path, recording: str | None = None) -> Transcript:
         language=code_of(reading.language or language_in_name(path.name)),
         problems=tuple(problems),
     )
+
+
+def read_excerpt(excerpt: Excerpt) -> Transcript:
+    """Read one recording's text out of a file that holds those of many: one turn without times.
+
+    Raises `TranscriptUnreadable` or `TranscriptChanged`.
+    """
+    turn = untimed(text_of(excerpt))
+    return Transcript((turn,) if turn.text else (), excerpt.sha256)
 
 
 def content_hash(path: Path) -> str:

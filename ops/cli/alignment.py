@@ -12,7 +12,7 @@ from ml.alignment.types import Alignment, Utterance
 from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
 from ml.errors import TenorError
 from ml.languages import standard_language
-from ml.transcripts import find_transcript
+from ml.transcripts import find_listed, find_transcript
 from ops.cli.session import Session
 from ops.cli.text import visible
 from ops.drawing.alignment_tables import clock_ms, quality_notes, speakers_table, utterances_table, words_table
@@ -63,7 +63,8 @@ def align(
         raise PlotUnsupported(f"the picture's name {plot.name} does not end in .png")
     options = AlignOptions(**given)
     options = replace(options, language=standard_language(options.language))
-    alignment = align_recording(file, transcript or find_transcript(file), options, load_settings().device)
+    text = transcript or find_transcript(file) or find_listed(file)
+    alignment = align_recording(file, text, options, load_settings().device)
     if form == "--json":
         session.document(to_json(alignment))
     elif form is not None:

@@ -53,7 +53,7 @@ def _warned(counts: AnalysisResult | JobStatus) -> list[tuple[str, str]]:
     """What was analysed, but not as it was meant; nothing where there is nothing."""
     parts = [f"{counts.warnings:,} with warnings"] if counts.warnings else []
     if counts.manifest_problems:
-        parts.append(f"{counts.manifest_problems:,} not followed in the manifest")
+        parts.append(f"{counts.manifest_problems:,} not followed in manifest or lists")
     return [("warnings", f"{', '.join(parts)}: `tenor errors {counts.job_id}`")] if parts else []
 
 
@@ -143,7 +143,7 @@ def job_list(found: Sequence[JobStatus], session: Session) -> None:
 
 
 def job_errors(found: JobErrors, session: Session) -> None:
-    """Failed recordings, lines of the manifest, dead stages, and how many more there are."""
+    """Failed recordings, lines of manifest and lists, dead stages, and how many more there are."""
     if found.error:
         session.print(f"Job {found.job_id}: {visible(found.error)}")
     if found.recordings:
@@ -158,9 +158,9 @@ def job_errors(found: JobErrors, session: Session) -> None:
     if found.manifest:
         table = _table(">line", "error", "what it means")
         for problem in found.manifest:
-            table.add_row(str(problem.line), problem.code, _cell(problem.error))
+            table.add_row(str(problem.line or ""), problem.code, _cell(problem.error))
         session.out.print(table)
-        session.print(f"{found.manifest_problems:,} not followed in the manifest")
+        session.print(f"{found.manifest_problems:,} not followed in manifest or lists")
     if found.dead:
         table = _table(">stage id", "stage", ">attempts", "error", "what it means")
         for stage in found.dead:

@@ -96,7 +96,7 @@ def test_warnings_are_in_the_summary_and_in_the_document_also_when_nothing_faile
 
     human, machine = analysis(), json.loads(analysis("--json").stdout)
 
-    said = f"warnings    1 with warnings, 1 not followed in the manifest: `tenor errors {analysis.job}`"
+    said = f"warnings    1 with warnings, 1 not followed in manifest or lists: `tenor errors {analysis.job}`"
     assert said in human.stdout
     assert (machine["warnings"], machine["manifest_problems"]) == (1, 1)
     assert [one["code"] for one in machine["errors"]["warnings"]] == ["transcript_mismatch"]

@@ -17,8 +17,8 @@ from tests.unit.silence import write_silence
 from workers import broker, context, dispatch
 from workers.app import app
 from workers.enqueue import JobOptions, create_job
+from workers.members import Member, members_of
 from workers.settings import Settings
-from workers.stages.align import Member, _members
 from workers.stages.ingest import _Ingest
 from workers.stages.runner import run
 
@@ -64,11 +64,16 @@ class Walker:
     def members(self, job: int) -> list[Member]:
         """What align would read."""
         groups = self.rows("SELECT id FROM groups WHERE job_id = :j", j=job)
-        return [member for group in groups for member in _members(group["id"])]
+        return [member for group in groups for member in members_of(group["id"])]
 
     def problems(self, job: int) -> list[tuple[int, str]]:
         with self.engine.connect() as conn:
             return [(problem.line, problem.code) for problem in troubles.errors(conn, job).manifest]
+
+    def told(self, job: int) -> list[str]:
+        """What a person reads about lines that could not be followed."""
+        with self.engine.connect() as conn:
+            return [problem.error for problem in troubles.errors(conn, job).manifest]
 
     def failure(self, job: int) -> tuple[str, str, str]:
         (row,) = self.rows("SELECT state, error_code, error FROM jobs WHERE id = :j", j=job)

@@ -49,6 +49,19 @@ def test_speakers_utterances_and_words_are_printed_with_both_kinds_of_time(call:
         assert said in out
 
 
+def test_the_text_is_found_in_a_list_of_the_folder(call: Path, tmp_path: Path) -> None:
+    shutil.copy(call, tmp_path / "audio1.wav")
+    (tmp_path / "trans.txt").write_text("audio2.wav\t다른 말\naudio1.wav\t안녕하세요, 김민지입니다.\n")
+
+    code, out, _ = align(str(tmp_path / "audio1.wav"), "--json")
+
+    found = json.loads(out)
+    assert (code, found["language"]) == (0, "ko")
+    said = "".join(u["text"] or "" for u in found["utterances"])
+    assert said.replace(" ", "") == "안녕하세요,김민지입니다."
+    assert found["utterances"][0]["quality"] == "language_not_aligned"
+
+
 def test_tables_can_be_bounded_in_time(call: Path) -> None:
     out = align(str(call), "--from", "4", "--to", "6")[1]
 

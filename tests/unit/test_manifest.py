@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workers import manifest
 from workers.errors import ManifestUnreadable
+from workers.lines import MAX_LINE
 from workers.manifest import Line, Problem, find_manifest, read_manifest
 
 HEADER = "path,transcript,language,channels,speaker,speakers,dialogue,recorded_at,agent\n"
@@ -163,7 +163,7 @@ def test_a_record_may_span_lines_and_is_numbered_by_its_first(tmp_path: Path) ->
         ("path,note,note\n1.wav,2,3\n", "twice"),
         (b"PK\x03\x04" + bytes(range(256)) * 20, "manifest.csv"),
         ("path,note\n1.wav,2".encode("utf-16")[:-1], "manifest.csv"),
-        ("path\n" + "x" * (manifest.MAX_LINE + 1), "line 2"),
+        ("path\n" + "x" * (MAX_LINE + 1), "line 2"),
     ],
 )
 def test_a_manifest_of_which_nothing_can_be_made_is_refused_with_a_sentence(

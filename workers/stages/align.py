@@ -4,8 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from celery import Task
@@ -14,12 +13,13 @@ from sqlalchemy import Connection, text
 
 from db.scores import write_utterances
 from ml.errors import RecordingError, TenorError
-from workers import context, failures, limits, roots
+from workers import context, failures, limits
 from workers.app import app
 from workers.claims import Claim
 from workers.deadline import deadline
 from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
-from workers.files import check_unchanged, located
+from workers.files import check_unchanged
+from workers.members import Member, members_of
 from workers.stages.runner import Outcome, run
 from workers.units import Aligned, add_batches
 
@@ -27,21 +27,6 @@ if TYPE_CHECKING:
     from ml.alignment.types import Alignment
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A recording of the group and where to read it."""
-
-    alignment_id: int
-    recording_id: int
-    sha256: str
-    seconds: float
-    options: dict[str, Any]
-    audio: Path
-    transcript: Path | None
-    size_bytes: int
-    mtime_ns: int
 
 
 @app.task(bind=True, name="align.group")
@@ -53,7 +38,7 @@ def align_group(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
 def _work(claim: Claim) -> Outcome:
     started = time.monotonic()
     assert claim.group_id is not None
-    members = _members(claim.group_id)
+    members = members_of(claim.group_id)
     context.await_preload()
     _load_models(members)
     results = [(member, _result(member)) for member in members]
@@ -75,39 +60,6 @@ def _load_models(members: Sequence[Member]) -> None:
         from ml.transcription.transcriber import preload
 
         preload(name, context.settings().device)
-
-
-def _members(group_id: int) -> list[Member]:
-    with context.engine().connect() as conn:
-        rows = conn.execute(
-            text("""
-                SELECT a.id, a.recording_id, r.sha256, coalesce(r.duration_s, 0) AS seconds, a.options,
-                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns, f.path, f.transcript_path,
-                       f.size_bytes, f.mtime_ns
-                  FROM group_members m
-                  JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending'
-                  JOIN recordings r ON r.id = a.recording_id
-                  JOIN archive_files f ON f.id = a.source_file_id
-                  JOIN archives v ON v.id = f.archive_id
-                 WHERE m.group_id = :group ORDER BY m.position
-            """),
-            {"group": group_id},
-        ).all()
-    root = roots.finder(context.settings())
-    return [
-        Member(
-            row.id,
-            row.recording_id,
-            row.sha256,
-            row.seconds,
-            row.options,
-            located(root(row), row.path),
-            located(root(row), row.transcript_path) if row.transcript_path else None,
-            row.size_bytes,
-            row.mtime_ns,
-        )
-        for row in rows
-    ]
 
 
 def _result(member: Member) -> "Alignment | RecordingError":

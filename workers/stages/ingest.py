@@ -20,6 +20,7 @@ from workers.files import Found, Known, audio_files, look, storable_path, usable
 from workers.links import link_recordings
 from workers.listed import absent, unread, write_problems
 from workers.listing import open_listing
+from workers.lists import Lists
 from workers.manifest import Problem
 from workers.patience import transaction
 from workers.stages.runner import Outcome, run
@@ -60,6 +61,7 @@ class _Ingest:
         self.only = usable_path(self.job.options["only"]) if self.job.options.get("only") else None
         self.root, packed = roots.opened(self.engine, self.job.archive_id, self.settings, self._check)
         self.listing = open_listing(self.root, packed=packed, report=self._report)
+        self.lists = Lists(self.root)
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
         #: Folders that cannot be read; every walk meets all of them, also one that goes on where another stopped.
@@ -114,7 +116,14 @@ class _Ingest:
             }
         # Hashing and probing happen outside of any transaction.
         found = [
-            look(self.root, path, known.get(storable_path(path)), self.listing.line(path), self.listing.base)
+            look(
+                self.root,
+                path,
+                known.get(storable_path(path)),
+                self.listing.line(path),
+                self.listing.base,
+                self.lists,
+            )
             for path in paths
         ]
         # Taken over after the commit only: one that is rolled back and repeated makes other rows.

@@ -39,6 +39,17 @@ def recognises(text: str) -> bool:
     return "text" in columns or {"start", "speaker"} <= columns.keys()
 
 
+def recording_and_text(header: str) -> tuple[str, int, int] | None:
+    """The sign between columns, and which of them name a recording and hold its text; None where one is missing."""
+    found = _header(header)
+    if found is None:
+        return None
+    columns = _columns(next(csv.reader([found[0]], delimiter=found[1])))
+    if not {"recording", "text"} <= columns.keys() or "start" in columns:
+        return None
+    return found[1], columns["recording"][0], columns["text"][0]
+
+
 def read(source: Source) -> Reading:
     """One turn per row."""
     header = _header(source.text)

@@ -29,7 +29,7 @@ def read(source: Source) -> Reading:
         return Reading(listed)
     timed = [_LINE.match(line) for _, line in lines]
     if sum(match is not None for match in timed) <= len(lines) / 2:
-        return Reading([turn for _, line in lines if (turn := _untimed(line)).text])
+        return Reading([turn for _, line in lines if (turn := untimed(line)).text])
     unit = 1 / _SAMPLE_RATE if len(lines) == 1 and _is_prompt(timed[0]) else 1.0
     turns = []
     for (number, _), match in zip(lines, timed, strict=True):
@@ -48,7 +48,13 @@ def read(source: Source) -> Reading:
     return Reading(turns)
 
 
-def _untimed(line: str) -> Turn:
+def is_timed(line: str) -> bool:
+    """Whether a line begins with two times."""
+    return _LINE.match(line) is not None
+
+
+def untimed(line: str) -> Turn:
+    """A line without times; `[Ann]` at its start is who says it."""
     match = _SPEAKER.match(line)
     if match is None or cleaning.is_sound(match.group(1)):
         return Turn(cleaning.said(line))
