@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.cli import corpus
+from ops.cli.options import Json
+
 app = typer.Typer(
     name="tenor",
     no_args_is_help=True,
@@ -15,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(corpus.app, name="corpus")
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,7 +44,6 @@ Archive = Annotated[
 ]
 Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
 AnyJob = Annotated[int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow until it ended; Ctrl-C leaves it running.")]
 Profile = Annotated[
     str | None,
