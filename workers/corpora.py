@@ -4,7 +4,6 @@ A label belongs to a recording, known by its content, so it meets the same recor
 analysed, whatever its path. Text without audio has no recording to belong to and stays out.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,7 +41,7 @@ class Imported:
     changed: int = 0
     unchanged: int = 0
     #: Items without a row of their own, by reason.
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _new_rows(
     items: Iterable[LabelledUtterance],
     known: dict[Path, _Known | None],
     keys: set[tuple[object, ...]],
-    left_out: Counter[str],
+    left_out: dict[str, int],
 ) -> list[LabelRow]:
     """Rows whose key was not met before; the others are counted."""
     rows = []
@@ -109,7 +108,7 @@ def _new_rows(
                 rows.append(row)
                 continue
             reason = "the same audio stands for another item already"
-        left_out[reason] += 1
+        left_out[reason] = left_out.get(reason, 0) + 1
     return rows
 
 

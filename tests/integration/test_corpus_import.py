@@ -36,6 +36,8 @@ def everything(url: str) -> list[dict[str, Any]]:
 
 def test_a_corpus_is_imported_once_however_often(tenor: Tenor, database_url: str, tmp_path: Path) -> None:
     folder = write_iemocap(tmp_path / "iemocap", sessions=1, seconds=0.2)
+    turns = sorted((folder / "Session1" / "sentences" / "wav" / "Ses01F_impro01").iterdir())
+    turns[0].write_bytes(b"no sound at all")
 
     # When it is imported twice
     first = tenor("corpus", "import", "iemocap", str(folder))
@@ -44,9 +46,9 @@ def test_a_corpus_is_imported_once_however_often(tenor: Tenor, database_url: str
 
     # Then every turn is there, with votes and affect, and the second time nothing was written
     assert (first.returncode, first.stderr) == (0, "")
-    assert "28 labels new or changed, 0 as they were, on 28 recordings" in first.stdout
+    assert "27 labels new or changed, 0 as they were, on 27 recordings" in first.stdout
     assert everything(database_url) == before
-    assert len(before) == 28
+    assert len(before) == 27
     (turn,) = (row for row in before if row["item_id"] == "Ses01F_impro01_M003")
     assert (turn["label"], turn["annotator"], turn["speaker"]) == ("neutral", "iemocap", "iemocap-Ses01M")
     assert (turn["share_neutral"], turn["share_sad"], turn["share_angry"]) == pytest.approx((2 / 3, 1 / 3, 0))
@@ -54,7 +56,8 @@ def test_a_corpus_is_imported_once_however_often(tenor: Tenor, database_url: str
     assert (turn["start_s"], turn["end_s"]) == pytest.approx((0.0, 0.2), abs=1e-3)
     document = json.loads(second.stdout)
     assert document["imported"]["changed"] == 0
-    assert document["imported"]["unchanged"] == 28
+    assert document["imported"]["unchanged"] == 27
+    assert document["imported"]["left_out"] == {"its audio cannot be read (audio_unreadable)": 1}
     assert document["labels"] == {"angry": 4, "happy": 8, "neutral": 4, "sad": 4, "no label": 8}
     assert document["speakers"]["iemocap-Ses01F"]["happy"] == 4
 
