@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cli.commands import alignment, reading, services, work
+from ops.cli.commands import alignment, corpus, reading, services, work
 
 app = typer.Typer(
     name="tenor",
@@ -37,3 +37,4 @@ app.add_typer(work.commands)
 app.add_typer(reading.commands)
 app.add_typer(alignment.commands)
 app.add_typer(services.commands)
+app.add_typer(corpus.commands, name="corpus")
