@@ -61,6 +61,23 @@ def test_outputs_are_those_of_the_checkpoint_used_by_itself(norm: str, tmp_path:
         np.testing.assert_allclose(outputs, expected.numpy(), atol=1e-4)
 
 
+def test_weights_under_the_names_of_older_releases_are_found(tmp_path: Path) -> None:
+    # Given a checkpoint as torch named the parts of weight norm before 2.0, without what only training reads
+    folder = hub_models.audio_classifier(tmp_path)
+    before = AudioClassifier.load(folder).logits([sound(9_000)])[0]
+    weights = load_file(folder / "model.safetensors")
+    del weights["wav2vec2.masked_spec_embed"]
+    for old, new in (
+        ("weight_g", "parametrizations.weight.original0"),
+        ("weight_v", "parametrizations.weight.original1"),
+    ):
+        name = f"wav2vec2.encoder.pos_conv_embed.conv.{new}"
+        weights[name.replace(new, old)] = weights.pop(name)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    np.testing.assert_array_equal(AudioClassifier.load(folder).logits([sound(9_000)])[0], before)
+
+
 def test_a_model_that_hears_two_seconds_gets_longer_utterances_in_pieces(tmp_path: Path) -> None:
     classifier = AudioClassifier.load(hub_models.audio_classifier(tmp_path, "whisper"))
 
