@@ -20,7 +20,9 @@ from ml.models.hub.audio import AudioClassifier
 from ml.models.hub.labels import LabelMap, LabelMapInvalid
 from ml.models.hub.text import TextClassifier
 from ml.profiles import ProfileInvalid, load_profile
+from ops.local.doctor import _models
 from tests.unit import hub_models
+from workers.settings import Settings
 
 KINDS = [
     ("wav2vec2", "layer"), ("wav2vec2", "group"), ("hubert", "layer"), ("wavlm", "layer"), ("whisper", ""), ("ast", ""),
@@ -262,6 +264,20 @@ def test_a_hub_id_is_pinned_by_the_commit_that_it_stands_for(tmp_path: Path, mon
     Engine.load(spec)
     assert asked[0] == ("someone/voices", None)
     assert asked[-1] == ("someone/voices", commit)
+
+
+def test_looking_at_a_profile_fetches_nothing(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetched(*_: object, **__: object) -> str:
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
+
+    assert load_profile("hub").remote() == [
+        "superb/wav2vec2-base-superb-er", "j-hartmann/emotion-english-distilroberta-base",
+    ]  # fmt: skip
+    assert load_profile(str(mine)).remote() == load_profile("mini").remote() == []
+    (models,) = _models(Settings(profile="hub"))
+    assert models.ok and "from the Hub" in models.detail
 
 
 def refused(folder: Path, speech: str = 'checkpoint = "ears"', labels: str | None = None) -> ModelError:
