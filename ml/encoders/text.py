@@ -1,9 +1,9 @@
-"""BERT-like encoders as token vectors: real tokens only, independent of what shares the batch."""
+"""BERT-like encoders as token vectors: real tokens only, independent of what shares the batch.
 
-import hashlib
-import importlib
+Special tokens are those that the checkpoint's own tokenizer adds, so any family of `AutoModel` with token vectors does.
+"""
+
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,35 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
+from ml.checkpoints.errors import CheckpointUnreadable
+from ml.encoders.loading import load_whole
+from ml.encoders.source import verified_folder
 from ml.errors import ModelError
 
 #: Longer texts are cut: an utterance of 15 s holds about 50 words.
 MAX_TOKENS = 126
 TEXTS_PER_PASS = 32
-
-
-def resolve_source(source: str) -> str:
-    """`package:NAME` is the model folder that an installed package carries; anything else is a folder or a Hub id."""
-    if not source.startswith("package:"):
-        return source
-    name = source.removeprefix("package:")
-    try:
-        return str(importlib.import_module(name).get_model_path())
-    except (ImportError, AttributeError) as exc:
-        raise ModelError(
-            f"the package {name}, which carries the text encoder, is not installed",
-            hint="Run `make setup`; the package is installed without its dependencies.",
-        ) from exc
-
-
-def weights_sha256(source: str) -> str:
-    """SHA-256 of a local encoder's model.safetensors."""
-    path = Path(resolve_source(source)) / "model.safetensors"
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as exc:
-        raise ModelError(f"the text encoder {source} has no readable model.safetensors") from exc
 
 
 class TextEncoder:
@@ -63,17 +42,12 @@ class TextEncoder:
 
         Raises `ModelError` when the encoder is missing, is not the one `sha256` names, or the delta does not fit it.
         """
-        if sha256 is not None and weights_sha256(source) != sha256:
-            raise ModelError(
-                f"the text encoder {source} is not the one the model was trained on",
-                hint="Install the version that pyproject.toml pins.",
-            )
-        folder = resolve_source(source)
+        folder = verified_folder(source, sha256)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
-            model = AutoModel.from_pretrained(folder, use_safetensors=True)
         except (OSError, ValueError) as exc:
-            raise ModelError(f"text encoder {source} cannot be loaded: {exc}") from exc
+            raise CheckpointUnreadable(f"the text encoder {source} has no usable tokenizer") from exc
+        model = load_whole(AutoModel, folder)
         if delta:
             own = dict(model.named_parameters())
             if unknown := delta.keys() - own.keys():
@@ -92,35 +66,33 @@ class TextEncoder:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], *, padded_to: int | None = None) -> list[NDArray[np.float32]]:
-        """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text.
+        """Token vectors [tokens, hidden] per text, without those of special tokens; zero tokens for an empty text.
 
         Texts are grouped by length, so results neither depend on the order nor (1e-4, fp32) on the company.
         `padded_to` gives what source A's released code keeps instead: every text padded to so many tokens, without the
         first and the last vector, so [padded_to - 2, hidden] with those of [SEP] and [PAD].
         """
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in texts]
-        limit = MAX_TOKENS if padded_to is None else padded_to - 2
-        ids = [
-            self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=limit)["input_ids"] for t in texts
+        longest = padded_to or MAX_TOKENS + self.tokenizer.num_special_tokens_to_add()
+        encoded = [
+            self.tokenizer(text, truncation=True, max_length=longest, return_special_tokens_mask=True) for text in texts
         ]
-        order = sorted((i for i in range(len(texts)) if ids[i]), key=lambda i: (len(ids[i]), i))
+        real = [np.flatnonzero(np.asarray(one.pop("special_tokens_mask")) == 0) for one in encoded]
+        order = sorted((i for i in range(len(texts)) if len(real[i])), key=lambda i: (len(real[i]), i))
         for begin in range(0, len(order), TEXTS_PER_PASS):
             group = order[begin : begin + TEXTS_PER_PASS]
-            vectors = self._forward([ids[i] for i in group], padded_to or len(ids[group[-1]]) + 2)
+            vectors, starts = self._forward([encoded[i] for i in group], padded_to)
             for row, index in enumerate(group):
-                end = len(ids[index]) + 1 if padded_to is None else padded_to - 1
-                result[index] = vectors[row, 1:end].copy()
+                kept = np.arange(1, padded_to - 1) if padded_to else starts[row] + real[index]
+                result[index] = vectors[row, kept]
         return result
 
-    def _forward(self, ids: list[list[int]], length: int) -> NDArray[np.float32]:
-        """All vectors [B, length, hidden] of token lists, with [CLS] before and [SEP] and [PAD] after them."""
+    def _forward(self, encoded: list[Any], padded_to: int | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All vectors [B, length, hidden] of tokenized texts, and where each text begins (padding may come first)."""
+        inputs = self.tokenizer.pad(
+            encoded, padding="max_length" if padded_to else True, max_length=padded_to, return_tensors="pt"
+        )
         device = next(self.model.parameters()).device
-        tokens = torch.full((len(ids), length), int(self.tokenizer.pad_token_id))
-        mask = torch.zeros_like(tokens)
-        for row, own in enumerate(ids):
-            sequence = [self.tokenizer.cls_token_id, *own, self.tokenizer.sep_token_id]
-            tokens[row, : len(sequence)] = torch.tensor(sequence)
-            mask[row, : len(sequence)] = 1
-        output = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
+        output = self.model(**{name: tensor.to(device) for name, tensor in inputs.items()}).last_hidden_state
         vectors: NDArray[np.float32] = output.float().cpu().numpy()
-        return vectors
+        return vectors, inputs["attention_mask"].argmax(dim=1).numpy()

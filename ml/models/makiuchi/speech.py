@@ -5,59 +5,33 @@ Makiuchi, Uto, Shinoda (ASRU 2021), section 3.1 and the authors' released config
 frames, and three linear layers. An utterance's probabilities are the mean over its segments.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ml.errors import ModelError
+from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.encoder import BottleneckEncoder
+from ml.models.makiuchi.segments import crop, pieces
+
+#: Bounds the memory of one pass: 64 segments of the large variant are 50 MB of convolution output.
+SEGMENTS_PER_PASS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechEmotionConfig:
-    """Sizes; the defaults are the paper's Small variant over wav2vec2-large."""
-
-    input_size: int = 1024
-    speaker_size: int = 256
-    channels: int = 2048
-    bottleneck: int = 8
-    factor: int = 48
-    segment_frames: int = 96
-    hidden: int = 128
-    classes: int = 7
-    #: "frames" weights a segment by its real frames; "equal" is the paper's plain mean, in which a tail of a few
-    #: frames and much padding counts as much as 1.92 s of speech.
-    segment_weight: Literal["frames", "equal"] = "frames"
-
-    def __post_init__(self) -> None:
-        if self.segment_frames % self.factor:
-            raise ModelError(f"segment_frames {self.segment_frames} is not a multiple of factor {self.factor}")
-
-
-class SpeechEmotionModel(nn.Module):
-    """Frames and a speaker vector to class logits per segment."""
+class SpeechEmotionModel(BottleneckEncoder):
+    """The encoder with a classifier on its codes: all that inference needs."""
 
     def __init__(self, config: SpeechEmotionConfig) -> None:
-        super().__init__()
-        self.config = config
-        layers: list[nn.Module] = []
-        width = config.input_size + config.speaker_size
-        for _ in range(3):
-            conv = nn.Conv1d(width, config.channels, kernel_size=5, padding=2)
-            nn.init.xavier_uniform_(conv.weight, gain=nn.init.calculate_gain("relu"))
-            layers += [conv, nn.BatchNorm1d(config.channels), nn.ReLU()]
-            width = config.channels
-        self.convolutions = nn.Sequential(*layers)
-        self.recurrent = nn.LSTM(width, config.bottleneck, num_layers=2, batch_first=True, bidirectional=True)
-        codes = config.segment_frames // config.factor
-        # No activation in between: so is the released configuration, and so the classifier is affine.
+        super().__init__(config)
+        between: list[nn.Module] = [nn.ReLU()] if config.activation == "relu" else []
         self.classifier = nn.Sequential(
-            nn.Linear(codes * 2 * config.bottleneck, config.hidden),
+            nn.Linear(config.codes * config.code_size, config.hidden),
+            *between,
             nn.Linear(config.hidden, config.hidden),
+            *between,
             nn.Dropout(0.5),
             nn.Linear(config.hidden, config.classes),
         )
@@ -69,21 +43,16 @@ class SpeechEmotionModel(nn.Module):
 
     def to_config(self) -> dict[str, Any]:
         """The JSON-able configuration that `from_config` takes."""
-        return asdict(self.config)
+        return self.config.to_json()
 
-    def codes(self, segments: Tensor, speakers: Tensor) -> Tensor:
-        """Bottleneck codes [B, codes · 2d] of segments [B, segment_frames, input] and speaker vectors [B, speaker]."""
-        joined = torch.cat([segments, speakers[:, None, :].expand(-1, segments.shape[1], -1)], dim=2)
-        hidden, _ = self.recurrent(self.convolutions(joined.transpose(1, 2)).transpose(1, 2))
-        width, factor = self.config.bottleneck, self.config.factor
-        forward = hidden[:, factor - 1 :: factor, :width]
-        backward = hidden[:, ::factor, width:]
-        return torch.cat([forward, backward], dim=2).flatten(1)
+    def classify(self, codes: Tensor) -> Tensor:
+        """Logits [B, classes] of a segment's codes [B, codes, 2 · bottleneck]."""
+        logits: Tensor = self.classifier(codes.flatten(1))
+        return logits
 
     def forward(self, segments: Tensor, speakers: Tensor) -> Tensor:
-        """Logits [B, classes] per segment."""
-        logits: Tensor = self.classifier(self.codes(segments, speakers))
-        return logits
+        """Logits [B, classes] of segments [B, segment_frames, input] and speaker vectors [B, speaker]."""
+        return self.classify(self.codes(segments, speakers))
 
     @torch.inference_mode()
     def predict(
@@ -93,33 +62,48 @@ class SpeechEmotionModel(nn.Module):
         *,
         temperature: float = 1.0,
     ) -> NDArray[np.float64]:
-        """Probabilities [N, classes] of N utterances of [frames, input] and [N, speaker]; NaN rows where no frames.
-
-        Batch norm uses its stored statistics and the LSTM starts from zero in every segment, so segments are
-        independent and all of them share batches.
-        """
-        parameter = next(self.parameters())
-        length = self.config.segment_frames
-        pieces: list[tuple[int, NDArray[np.float32]]] = []
-        for index, utterance in enumerate(frames):
-            for start in range(0, len(utterance), length):
-                pieces.append((index, utterance[start : start + length]))
+        """Probabilities [N, classes] of N utterances of [frames, input] and [N, speaker]; NaN rows where no frames."""
         sums = np.zeros((len(frames), self.config.classes))
         weights = np.zeros(len(frames))
-        for begin in range(0, len(pieces), 64):
-            chunk = pieces[begin : begin + 64]
-            batch = np.zeros((len(chunk), length, self.config.input_size), dtype=np.float32)
-            for row, (_, piece) in enumerate(chunk):
-                batch[row, : len(piece)] = piece
-            owners = [index for index, _ in chunk]
-            logits = self(
-                torch.from_numpy(batch).to(parameter), torch.from_numpy(speaker_vectors[owners]).to(parameter)
-            )
-            probabilities = torch.softmax(logits.double() / temperature, dim=1).cpu().numpy()
-            for (index, piece), row_probabilities in zip(chunk, probabilities, strict=True):
-                weight = len(piece) if self.config.segment_weight == "frames" else 1
-                sums[index] += weight * row_probabilities
+        for chunk, codes in self._coded(frames, speaker_vectors):
+            probabilities = torch.softmax(self.classify(codes).double() / temperature, dim=1).cpu().numpy()
+            for (index, start, end), row in zip(chunk, probabilities, strict=True):
+                weight = end - start if self.config.segment_weight == "frames" else 1
+                sums[index] += weight * row
                 weights[index] += weight
         with np.errstate(invalid="ignore", divide="ignore"):
             result: NDArray[np.float64] = sums / weights[:, None]
         return result
+
+    @torch.inference_mode()
+    def utterance_codes(
+        self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
+    ) -> list[NDArray[np.float32]]:
+        """The codes [segments, codes, 2 · bottleneck] of N utterances, as `predict` classifies them."""
+        found: list[list[NDArray[np.float32]]] = [[] for _ in frames]
+        for chunk, codes in self._coded(frames, speaker_vectors):
+            for (index, _, _), own in zip(chunk, codes.float().cpu().numpy(), strict=True):
+                found[index].append(own)
+        empty = np.zeros((0, self.config.codes, self.config.code_size), dtype=np.float32)
+        return [np.stack(own) if own else empty for own in found]
+
+    def _coded(
+        self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
+    ) -> Iterator[tuple[list[tuple[int, int, int]], Tensor]]:
+        """(utterance, start, end) and codes of all segments, in batches.
+
+        Batch norm uses its stored statistics and the LSTM starts from zero in every segment, so segments are
+        independent and those of all utterances share batches.
+        """
+        parameter = next(self.parameters())
+        length, drop = self.config.segment_frames, self.config.single_frame_tail == "dropped"
+        segments = [
+            (index, start, end)
+            for index, utterance in enumerate(frames)
+            for start, end in pieces(len(utterance), length, drop_single_frame=drop)
+        ]
+        for begin in range(0, len(segments), SEGMENTS_PER_PASS):
+            chunk = segments[begin : begin + SEGMENTS_PER_PASS]
+            batch = np.stack([crop(frames[index], start, length) for index, start, _ in chunk])
+            speakers = speaker_vectors[[index for index, _, _ in chunk]]
+            yield chunk, self.codes(torch.from_numpy(batch).to(parameter), torch.from_numpy(speakers).to(parameter))
