@@ -14,7 +14,8 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 from ml.bundles import load_bundle
 from ml.emotions import EMOTIONS
 from ml.encoders.speech import SpeechEncoder, accumulate_layers
-from ml.models.makiuchi.speech import SpeechEmotionConfig, SpeechEmotionModel
+from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.training.metrics import balanced_accuracy
 from ml.training.speech_data import Clip
 

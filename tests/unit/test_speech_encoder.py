@@ -10,7 +10,8 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from ml.encoders.speech import SpeechEncoder, normalise
 from ml.errors import ModelError
-from ml.models.makiuchi.speech import SpeechEmotionConfig, SpeechEmotionModel
+from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.speech import SpeechEmotionModel
 
 SMALL: dict[str, Any] = {
     "hidden_size": 32,

@@ -6,58 +6,32 @@ frames, and three linear layers. An utterance's probabilities are the mean over 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ml.errors import ModelError
+from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.encoder import BottleneckEncoder
+from ml.models.makiuchi.segments import crop, pieces
+
+#: Bounds the memory of one pass: 64 segments of the large variant are 50 MB of convolution output.
+SEGMENTS_PER_PASS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechEmotionConfig:
-    """Sizes; the defaults are the paper's Small variant over wav2vec2-large."""
-
-    input_size: int = 1024
-    speaker_size: int = 256
-    channels: int = 2048
-    bottleneck: int = 8
-    factor: int = 48
-    segment_frames: int = 96
-    hidden: int = 128
-    classes: int = 7
-    #: "frames" weights a segment by its real frames; "equal" is the paper's plain mean, in which a tail of a few
-    #: frames and much padding counts as much as 1.92 s of speech.
-    segment_weight: Literal["frames", "equal"] = "frames"
-
-    def __post_init__(self) -> None:
-        if self.segment_frames % self.factor:
-            raise ModelError(f"segment_frames {self.segment_frames} is not a multiple of factor {self.factor}")
-
-
-class SpeechEmotionModel(nn.Module):
-    """Frames and a speaker vector to class logits per segment."""
+class SpeechEmotionModel(BottleneckEncoder):
+    """The encoder with a classifier on its codes: all that inference needs."""
 
     def __init__(self, config: SpeechEmotionConfig) -> None:
-        super().__init__()
-        self.config = config
-        layers: list[nn.Module] = []
-        width = config.input_size + config.speaker_size
-        for _ in range(3):
-            conv = nn.Conv1d(width, config.channels, kernel_size=5, padding=2)
-            nn.init.xavier_uniform_(conv.weight, gain=nn.init.calculate_gain("relu"))
-            layers += [conv, nn.BatchNorm1d(config.channels), nn.ReLU()]
-            width = config.channels
-        self.convolutions = nn.Sequential(*layers)
-        self.recurrent = nn.LSTM(width, config.bottleneck, num_layers=2, batch_first=True, bidirectional=True)
-        codes = config.segment_frames // config.factor
-        # No activation in between: so is the released configuration, and so the classifier is affine.
+        super().__init__(config)
+        between: list[nn.Module] = [nn.ReLU()] if config.activation == "relu" else []
         self.classifier = nn.Sequential(
-            nn.Linear(codes * 2 * config.bottleneck, config.hidden),
+            nn.Linear(config.codes * config.code_size, config.hidden),
+            *between,
             nn.Linear(config.hidden, config.hidden),
+            *between,
             nn.Dropout(0.5),
             nn.Linear(config.hidden, config.classes),
         )
@@ -69,21 +43,16 @@ class SpeechEmotionModel(nn.Module):
 
     def to_config(self) -> dict[str, Any]:
         """The JSON-able configuration that `from_config` takes."""
-        return asdict(self.config)
+        return self.config.to_json()
 
-    def codes(self, segments: Tensor, speakers: Tensor) -> Tensor:
-        """Bottleneck codes [B, codes · 2d] of segments [B, segment_frames, input] and speaker vectors [B, speaker]."""
-        joined = torch.cat([segments, speakers[:, None, :].expand(-1, segments.shape[1], -1)], dim=2)
-        hidden, _ = self.recurrent(self.convolutions(joined.transpose(1, 2)).transpose(1, 2))
-        width, factor = self.config.bottleneck, self.config.factor
-        forward = hidden[:, factor - 1 :: factor, :width]
-        backward = hidden[:, ::factor, width:]
-        return torch.cat([forward, backward], dim=2).flatten(1)
+    def classify(self, codes: Tensor) -> Tensor:
+        """Logits [B, classes] of a segment's codes [B, codes, 2 · bottleneck]."""
+        logits: Tensor = self.classifier(codes.flatten(1))
+        return logits
 
     def forward(self, segments: Tensor, speakers: Tensor) -> Tensor:
-        """Logits [B, classes] per segment."""
-        logits: Tensor = self.classifier(self.codes(segments, speakers))
-        return logits
+        """Logits [B, classes] of segments [B, segment_frames, input] and speaker vectors [B, speaker]."""
+        return self.classify(self.codes(segments, speakers))
 
     @torch.inference_mode()
     def predict(
@@ -99,26 +68,25 @@ class SpeechEmotionModel(nn.Module):
         independent and all of them share batches.
         """
         parameter = next(self.parameters())
-        length = self.config.segment_frames
-        pieces: list[tuple[int, NDArray[np.float32]]] = []
-        for index, utterance in enumerate(frames):
-            for start in range(0, len(utterance), length):
-                pieces.append((index, utterance[start : start + length]))
+        length, drop = self.config.segment_frames, self.config.single_frame_tail == "dropped"
+        segments = [
+            (index, start, end)
+            for index, utterance in enumerate(frames)
+            for start, end in pieces(len(utterance), length, drop_single_frame=drop)
+        ]
         sums = np.zeros((len(frames), self.config.classes))
         weights = np.zeros(len(frames))
-        for begin in range(0, len(pieces), 64):
-            chunk = pieces[begin : begin + 64]
-            batch = np.zeros((len(chunk), length, self.config.input_size), dtype=np.float32)
-            for row, (_, piece) in enumerate(chunk):
-                batch[row, : len(piece)] = piece
-            owners = [index for index, _ in chunk]
+        for begin in range(0, len(segments), SEGMENTS_PER_PASS):
+            chunk = segments[begin : begin + SEGMENTS_PER_PASS]
+            batch = np.stack([crop(frames[index], start, length) for index, start, _ in chunk])
             logits = self(
-                torch.from_numpy(batch).to(parameter), torch.from_numpy(speaker_vectors[owners]).to(parameter)
+                torch.from_numpy(batch).to(parameter),
+                torch.from_numpy(speaker_vectors[[index for index, _, _ in chunk]]).to(parameter),
             )
             probabilities = torch.softmax(logits.double() / temperature, dim=1).cpu().numpy()
-            for (index, piece), row_probabilities in zip(chunk, probabilities, strict=True):
-                weight = len(piece) if self.config.segment_weight == "frames" else 1
-                sums[index] += weight * row_probabilities
+            for (index, start, end), row in zip(chunk, probabilities, strict=True):
+                weight = end - start if self.config.segment_weight == "frames" else 1
+                sums[index] += weight * row
                 weights[index] += weight
         with np.errstate(invalid="ignore", divide="ignore"):
             result: NDArray[np.float64] = sums / weights[:, None]
