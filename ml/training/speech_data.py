@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from ml.corpora.types import LabelledUtterance
-from ml.emotions import EMOTIONS
 
 SAMPLE_RATE = 16_000
 #: Frames this far below the loudest one are silence at the ends of a clip.
@@ -52,7 +51,7 @@ def load_clips(items: Iterable[LabelledUtterance]) -> list[Clip]:
         samples, rate = soundfile.read(item.audio_path, dtype="float32")
         if rate != SAMPLE_RATE or samples.ndim != 1:
             raise ValueError(f"{item.audio_path} must be 16 kHz mono; convert the corpus first")
-        clips.append(Clip(item.item_id, item.corpus, item.speaker, EMOTIONS.index(item.label), trim(samples)))
+        clips.append(Clip(item.item_id, item.corpus, item.speaker, item.class_no, trim(samples)))
     return clips
 
 

@@ -26,7 +26,7 @@ def plain(text: str) -> str:
 
 def labels_of(items: Sequence[LabelledUtterance]) -> NDArray[np.int64]:
     """Class numbers [N]."""
-    return np.array([EMOTIONS.index(item.label) for item in items], dtype=np.int64)
+    return np.array([item.class_no for item in items], dtype=np.int64)
 
 
 def hold_out(

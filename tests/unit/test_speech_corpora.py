@@ -9,7 +9,7 @@ import soundfile
 
 from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
-from ml.corpora.types import CorpusMissing, LabelledUtterance
+from ml.corpora.types import CorpusMissing, LabelledUtterance, LabelUnknown, Skipped
 from ml.emotions import EMOTIONS
 from ml.training.speech_data import DEV_SPEAKERS, TEST_SPEAKERS, load_clips, trim, vary
 
@@ -36,17 +36,21 @@ def test_ravdess_labels_come_from_the_third_field_and_calm_is_neutral(tmp_path: 
     }
 
 
-def test_ravdess_songs_videos_and_unknown_codes_are_left_out(tmp_path: Path) -> None:
-    names = (
-        "03-01-05-01-01-01-01.wav",
-        "03-02-05-01-01-01-01.wav",
-        "03-01-05-01-01-01-01.mp4",
-        "03-01-09-01-01-01-01.wav",
-    )
+def test_ravdess_songs_and_videos_are_left_out_and_counted(tmp_path: Path) -> None:
+    names = ("03-01-05-01-01-01-01.wav", "03-02-05-01-01-01-01.wav", "03-01-05-01-01-01-01.mp4")
     for name in names:
         (tmp_path / name).touch()
+    skipped = Skipped()
 
-    assert [item.item_id for item in ravdess(tmp_path)] == ["03-01-05-01-01-01-01"]
+    assert [item.item_id for item in ravdess(tmp_path, skipped)] == ["03-01-05-01-01-01-01"]
+    assert skipped.counts == {"song, or with a picture": 2}
+
+
+def test_an_emotion_that_ravdess_does_not_have_is_named_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "03-01-09-01-01-01-01.wav").touch()
+
+    with pytest.raises(LabelUnknown, match=r"03-01-09-01-01-01-01\.wav: “09”"):
+        list(ravdess(tmp_path))
 
 
 def test_nemo_gives_the_rows_whose_audio_is_there(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""What makes a function an importer: a name, a licence, and an account of what it left out."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.corpora.types import CorpusMissing, LabelledUtterance, Skipped
+
+logger = logging.getLogger(__name__)
+
+Reader = Callable[[Path, Skipped], Iterator[LabelledUtterance]]
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Reads one corpus in its published layout: `importer(folder)`.
+
+    Items come in a fixed order, each at most once. `Skipped` counts what is left out on purpose or for want of audio;
+    whoever gives none gets the counts as a warning in the log, at the end. Raises a `CorpusError`.
+    """
+
+    name: str
+    #: One line for people.
+    about: str
+    licence: str
+    read: Reader
+
+    def __call__(self, folder: Path, skipped: Skipped | None = None) -> Iterator[LabelledUtterance]:
+        """Yield the corpus in `folder`."""
+        if not folder.exists():
+            raise CorpusMissing(f"there is no folder {folder}")
+        account = Skipped() if skipped is None else skipped
+        yield from self.read(folder, account)
+        if skipped is None and account.counts:
+            logger.warning("%s: %s", self.name, account)
+
+
+def importer(name: str, *, about: str, licence: str) -> Callable[[Reader], Importer]:
+    """Make an importer of a function that reads `folder` and counts what it skips."""
+    return lambda read: Importer(name, about, licence, read)
