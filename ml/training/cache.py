@@ -123,3 +123,8 @@ class Shelf:
                 return part
         except FileNotFoundError:
             return None
+
+    def length(self, key: str, name: str) -> int:
+        """Rows of one tensor, without reading it; raises `FileNotFoundError`."""
+        with safe_open(self.path(key), framework="pt") as file:
+            return int(file.get_slice(name).get_shape()[0])
