@@ -11,6 +11,7 @@ from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
 from ml.audio.reader import Audio
 from ml.audio.vad import Segment
+from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector
 from ml.transcripts.naming import is_label
 
 #: Utterances whose samples are in memory at once while they are embedded.
@@ -96,11 +97,11 @@ def _embedding(audio: Audio, own: Sequence[Draft]) -> NDArray[np.float32]:
     """A speaker's vector; no more utterances are read than it is made of."""
     known: list[NDArray[np.float32]] = []
     for begin in range(0, len(own), _TOGETHER):
-        if len(known) >= speakers.UTTERANCES_PER_SPEAKER:
+        if len(known) >= UTTERANCES_PER_SPEAKER:
             break
         waves = [
             audio.read(d.channel, d.start_s, min(d.end_s, d.start_s + speakers.MAX_EMBED_S))
             for d in own[begin : begin + _TOGETHER]
         ]
         known += [embedding for embedding in speakers.embed_utterances(waves) if embedding is not None]
-    return speakers.speaker_vector(known)
+    return speaker_vector(known)

@@ -1,8 +1,4 @@
-"""What a voice is: 256-d embeddings of utterances and of windows, and a speaker's mean.
-
-Embeddings are Resemblyzer's (GE2E, Wan et al. 2018). A speaker's vector is the arithmetic mean over the first hundred
-utterances, not normalised again, as source A does (section 3.1); training uses the same function.
-"""
+"""What a voice is: 256-d embeddings of utterances and of windows, Resemblyzer's (GE2E, Wan et al. 2018)."""
 
 import functools
 from collections.abc import Sequence
@@ -14,9 +10,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from resemblyzer import VoiceEncoder
 
-SIZE = 256
-#: A speaker's vector is the mean over so many utterances.
-UTTERANCES_PER_SPEAKER = 100
 #: Shorter utterances hold too little voice to tell speakers apart.
 MIN_EMBED_S = 0.4
 #: Only so much of a long utterance is embedded: a voice is clear after a few seconds.
@@ -96,11 +89,3 @@ def embed_windows(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     mels = np.moveaxis(wav_to_mel_spectrogram(level.astype(np.float32)), -1, 0)
     with torch.inference_mode():
         return np.asarray(voice_encoder()(torch.from_numpy(np.ascontiguousarray(mels))).numpy(), np.float32)
-
-
-def speaker_vector(embeddings: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32]:
-    """A speaker's vector [256]: the mean over the first hundred embeddings; zeros when there is none."""
-    known = [e for e in embeddings if e is not None][:UTTERANCES_PER_SPEAKER]
-    if not known:
-        return np.zeros(SIZE, dtype=np.float32)
-    return np.asarray(np.mean(known, axis=0), dtype=np.float32)

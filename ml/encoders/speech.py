@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from ml.encoders.framing import FIELD, centre, centred_frames
 from ml.errors import ModelError
 
 #: Shorter waveforms give no frame: the receptive field of the convolutions is 25 ms.
-MIN_SAMPLES = 400
+MIN_SAMPLES = FIELD
 
 #: Audio that is padded together in one forward pass, in seconds; bounds memory whatever the list.
 MAX_PASS_S = 60.0
@@ -78,9 +79,11 @@ def normalise(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 class SpeechEncoder:
     """A `Wav2Vec2Model` that turns 16 kHz waveforms into frames of 20 ms."""
 
-    def __init__(self, model: Wav2Vec2Model, *, do_normalize: bool = True) -> None:
+    def __init__(self, model: Wav2Vec2Model, *, do_normalize: bool = True, centred: bool = False) -> None:
         self.model = model.eval()
         self.do_normalize = do_normalize
+        #: Whether waveforms are padded so that frames meet those of a mel spectrogram, one for one.
+        self.centred = centred
         # Group norm in the first convolution runs over time, so padding changes every frame: equal lengths only.
         self._pads = model.config.feat_extract_norm == "layer"
 
@@ -117,6 +120,8 @@ class SpeechEncoder:
         """Frames that a waveform of so many samples gives (0 below the receptive field)."""
         if samples < MIN_SAMPLES:
             return 0
+        if self.centred:
+            return centred_frames(samples)
         return int(self.model._get_feat_extract_output_lengths(torch.tensor(samples)))
 
     @torch.inference_mode()
@@ -147,15 +152,19 @@ class SpeechEncoder:
         if group:
             yield group
 
+    def _prepared(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        wave = normalise(waveform) if self.do_normalize else waveform
+        return centre(wave) if self.centred else wave
+
     def _forward(
         self, waveforms: list[NDArray[np.float32]], layer_weights: NDArray[np.float32] | None
     ) -> list[NDArray[np.float32]]:
         parameter = next(self.model.parameters())
-        longest = max(len(wave) for wave in waveforms)
-        batch = np.zeros((len(waveforms), longest), dtype=np.float32)
+        prepared = [self._prepared(wave) for wave in waveforms]
+        batch = np.zeros((len(prepared), max(map(len, prepared))), dtype=np.float32)
         mask = torch.zeros(batch.shape, dtype=torch.long)
-        for row, wave in enumerate(waveforms):
-            batch[row, : len(wave)] = normalise(wave) if self.do_normalize else wave
+        for row, wave in enumerate(prepared):
+            batch[row, : len(wave)] = wave
             mask[row, : len(wave)] = 1
         values = torch.from_numpy(batch).to(parameter.device, parameter.dtype)
         attention = mask.to(parameter.device) if self._pads else None

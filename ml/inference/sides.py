@@ -38,6 +38,7 @@ def load_speech(side: dict[str, Any], device: str) -> SpeechSide:
     bundle, config = _pinned(side, "makiuchi-speech"), side["config"]
     encoder = SpeechEncoder.from_tensors(config["encoder"], bundle.part("encoder"), device=device)
     encoder.do_normalize = bool(config["do_normalize"])
+    encoder.centred = bool(config.get("centred", False))
     head = SpeechEmotionModel.from_config(config["head"])
     _fill(head, bundle)
     if "layer_weights" not in bundle.tensors:

@@ -158,11 +158,3 @@ def test_batched_voice_embeddings_are_those_of_the_package() -> None:
         prepared = preprocess_wav(wave * min(1.0, 0.99 / float(np.abs(wave).max())))
         assert embedding is not None
         np.testing.assert_allclose(embedding, speakers.voice_encoder().embed_utterance(prepared), atol=1e-5)
-
-
-def test_a_speakers_vector_is_the_plain_mean_of_the_first_hundred() -> None:
-    rng = np.random.default_rng(1)
-    embeddings = [rng.standard_normal(256).astype(np.float32) for _ in range(120)]
-    mean = speakers.speaker_vector([None, *embeddings])
-    np.testing.assert_allclose(mean, np.mean(embeddings[:100], axis=0), atol=1e-6)
-    assert not speakers.speaker_vector([None]).any()
