@@ -55,9 +55,11 @@ def read(
     for place in places:
         skipped = Skipped()
         found = list(corpus(place.name, place.folder, skipped))
-        usable = [item for item in found if (item.text or "").strip()] if side == "text" else [
-            item for item in found if item.audio_path is not None
-        ]
+        usable = (
+            [item for item in found if (item.text or "").strip()]
+            if side == "text"
+            else [item for item in found if item.audio_path is not None]
+        )
         chosen = list(of_classes(usable, classes))
         if not chosen:
             raise DataUnsuitable(f"{place.name} in {place.folder} holds no {side} of the classes {', '.join(classes)}")
@@ -103,7 +105,9 @@ def make_folds(
     elif chosen == "split":
         held = np.asarray([item.split in {"dev", "test"} for item in items])
         if not held.any() or held.all():
-            raise DataUnsuitable("the corpus has no split of its own", hint="Give --folds session, speaker or a number.")
+            raise DataUnsuitable(
+                "the corpus has no split of its own", hint="Give --folds session, speaker or a number."
+            )
         tests = {"split": np.flatnonzero(held)}
     elif chosen.isdecimal():
         tests = splits.k_fold(speakers, int(chosen), seed)

@@ -53,9 +53,7 @@ def history_of(history: History) -> dict[str, Any]:
     return {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step}
 
 
-def tested(
-    scores: Callable[[NDArray[np.int64]], Scores], labels: NDArray[np.int64], fold: Fold
-) -> dict[str, Any]:
+def tested(scores: Callable[[NDArray[np.int64]], Scores], labels: NDArray[np.int64], fold: Fold) -> dict[str, Any]:
     """Probabilities of development and test items, with the temperature that the development items ask for."""
     result: dict[str, Any] = {"temperature": None}
     temperature = 1.0

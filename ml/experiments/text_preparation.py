@@ -49,5 +49,3 @@ def prepare_text(
                 raise FeatureMissing("the cache has no room left for token vectors", hint="Allow more with --cache-gb.")
         counted("texts", begin + len(group), len(lacking))
     return TextSet(labels_of(items, classes), cache, keys, shelf.name)
-
-

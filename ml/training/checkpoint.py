@@ -26,7 +26,9 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, partial, {_HEADER: json.dumps(state)})
+        save_file(
+            {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, partial, {_HEADER: json.dumps(state)}
+        )
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)

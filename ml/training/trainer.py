@@ -196,7 +196,9 @@ class _Run:
         best_score = self.history.best_score if self.best else None
         scaler = self.scaler.state_dict()
         write_checkpoint(
-            self.path, tensors, {"run": self._identity(), "history": history, "best_score": best_score, "scaler": scaler}
+            self.path,
+            tensors,
+            {"run": self._identity(), "history": history, "best_score": best_score, "scaler": scaler},
         )
 
     def restore(self) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.cli.train import evaluate, train
+
 app = typer.Typer(
     name="tenor",
     no_args_is_help=True,
@@ -322,6 +324,10 @@ def version(json: Json = False) -> None:
         from ops.cli.services import version as run
 
         run(current)
+
+
+app.command()(train)
+app.command()(evaluate)
 
 
 def _options(**given: str | int | bool | None) -> dict[str, object]:
