@@ -82,56 +82,6 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingError:
-    """What is wrong with a file of the archive."""
-
-    path: str
-    code: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestProblem:
-    """A line of the archive's manifest that could not be followed, in part or at all."""
-
-    line: int
-    code: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeadStage:
-    """Work that ended without a named error as often as is allowed; `tenor retry` gives it another chance."""
-
-    stage_id: int
-    stage: str
-    attempts: int
-    code: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobErrors:
-    """What went wrong in a job; the lists hold the first ones, the counts are of all.
-
-    `warnings` are of recordings that were analysed, but without something (a transcript that does not match).
-    """
-
-    job_id: int
-    error_code: str | None
-    error: str | None
-    failed: int
-    by_code: dict[str, int]
-    recordings: list[RecordingError]
-    warned: int
-    warnings: list[RecordingError]
-    dead_stages: int
-    dead: list[DeadStage]
-    manifest_problems: int
-    manifest: list[ManifestProblem]
-
-
-@dataclass(frozen=True, slots=True)
 class Backlog:
     """What is left of one stage of a job."""
 
@@ -167,28 +117,6 @@ SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error
          JOIN stages s ON s.batch_id = b.id AND s.stage = 'fuse' AND s.state = 'done'
         WHERE b.job_id = j.id AND b.finished_at IS NOT NULL) new
 """
-
-_FAILURES = text("""
-SELECT f.path, coalesce(jr.error_code, 'unknown') AS code, coalesce(jr.error, '') AS error
-  FROM job_recordings jr
-  JOIN archive_files f ON f.id = jr.file_id
- WHERE jr.job_id = :job_id AND jr.state = :state AND (jr.state = 'failed' OR jr.error_code IS NOT NULL)
- ORDER BY f.path
- LIMIT :limit
-""")
-
-_MANIFEST = text("""
-SELECT line, code, error FROM manifest_problems WHERE job_id = :job_id ORDER BY line, code LIMIT :limit
-""")
-
-_DEAD = text("""
-SELECT id AS stage_id, stage, attempt AS attempts, coalesce(error_code, 'unknown') AS code,
-       coalesce(error, '') AS error
-  FROM stages
- WHERE job_id = :job_id AND state = 'dead'
- ORDER BY id
- LIMIT :limit
-""")
 
 
 def _status(row: Row[tuple[object, ...]]) -> JobStatus:
@@ -235,51 +163,6 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
         {"job_id": job_id},
     )
     return [Backlog(**row._mapping) for row in rows]
-
-
-def errors(conn: Connection, job_id: int, limit: int | None = None) -> JobErrors:
-    """Failed recordings by path, lines of the manifest, dead stages, the first `limit` of each; raises `NotFound`."""
-    job = conn.execute(text("SELECT error_code, error FROM jobs WHERE id = :id"), {"id": job_id}).one_or_none()
-    if job is None:
-        raise NotFound(f"there is no job {job_id}", hint="`tenor status` lists the jobs there are.")
-    counted = conn.execute(
-        text("""
-            SELECT state, coalesce(error_code, 'unknown') AS code, count(*) AS files
-              FROM job_recordings
-             WHERE job_id = :id AND (state = 'failed' OR state = 'done' AND error_code IS NOT NULL)
-             GROUP BY 1, 2 ORDER BY 3 DESC, 2
-        """),
-        {"id": job_id},
-    ).all()
-    by_code = {str(row.code): int(row.files) for row in counted if row.state == "failed"}
-    dead_stages = conn.execute(
-        text("SELECT count(*) FROM stages WHERE job_id = :id AND state = 'dead'"), {"id": job_id}
-    ).scalar_one()
-
-    manifest_problems = conn.execute(
-        text("SELECT count(*) FROM manifest_problems WHERE job_id = :id"), {"id": job_id}
-    ).scalar_one()
-
-    def files(state: str) -> list[RecordingError]:
-        found = conn.execute(_FAILURES, {"job_id": job_id, "state": state, "limit": limit})
-        return [RecordingError(**row._mapping) for row in found]
-
-    dead = conn.execute(_DEAD, {"job_id": job_id, "limit": limit})
-    manifest = conn.execute(_MANIFEST, {"job_id": job_id, "limit": limit})
-    return JobErrors(
-        job_id=job_id,
-        error_code=job.error_code,
-        error=job.error,
-        failed=sum(by_code.values()),
-        by_code=by_code,
-        recordings=files("failed"),
-        warned=sum(int(row.files) for row in counted if row.state == "done"),
-        warnings=files("done"),
-        dead_stages=dead_stages,
-        dead=[DeadStage(**row._mapping) for row in dead],
-        manifest_problems=manifest_problems,
-        manifest=[ManifestProblem(**row._mapping) for row in manifest],
-    )
 
 
 def require_archive(archive: Path) -> None:

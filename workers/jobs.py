@@ -9,8 +9,9 @@ from db.errors import NotFound
 from workers import dispatch
 from workers.app import app
 from workers.errors import WORTH_RETRYING, JobEnded
-from workers.links import claim_scoring, lengths, pend_again
+from workers.links import pend_again
 from workers.outcomes import finish_jobs, restart_batch
+from workers.scoring import claim_scoring, lengths
 from workers.settings import Settings
 from workers.units import add_batches, add_group
 from workers.wanted import UNWANTED

@@ -12,7 +12,8 @@ from workers.errors import WORTH_RETRYING
 from workers.failures import sentence
 from workers.files import Found
 from workers.manifest import Line
-from workers.units import Aligned, add_batches
+from workers.scoring import claim_scoring, given_up_for, lengths, scored_version
+from workers.units import add_batches
 
 
 def options_hash(options: dict[str, Any]) -> str:
@@ -44,7 +45,8 @@ def link_recordings(
     for file in found:
         recording_id = file.recording_id if file.recording_id is not None else _recording(conn, file)
         chosen = {**options, **(file.line.options if file.line else {})}
-        file_id = _file(conn, archive_id, file, recording_id, options_hash(chosen))
+        key = options_hash(chosen)
+        file_id = _file(conn, archive_id, file, recording_id, key)
         if recording_id is None:
             assert file.error is not None
             _link(
@@ -63,7 +65,7 @@ def link_recordings(
         if recording.error_code is not None:
             _link(conn, job_id, file_id, recording_id, "failed", error=(recording.error_code, recording.error))
             continue
-        alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, chosen)
+        alignment = _alignment(conn, recording_id, file_id, file.transcript_sha256, chosen, key)
         error = (alignment.error_code, alignment.error) if alignment.error_code else None
         if alignment.state == "failed" and alignment.error_code in WORTH_RETRYING:
             alignment, error = pend_again(conn, alignment.id), None
@@ -74,7 +76,7 @@ def link_recordings(
             if new and not _under_way(conn, alignment.id) and all(a != alignment.id for a, _ in waiting):
                 waiting.append((alignment.id, recording.seconds))
         else:
-            scored = _scored_version(conn, alignment.id, version_id)
+            scored = scored_version(conn, alignment.id, version_id)
             given_up = None if scored is not None else given_up_for(conn, alignment.id, version_id)
             state = "done" if scored is not None else "failed" if given_up else "scoring"
             _link(
@@ -157,8 +159,8 @@ def _alignment(
     file_id: int,
     transcript: str,
     options: dict[str, Any],
+    options_hash: str,
 ) -> Row[Any]:
-    key = {"recording": recording_id, "transcript": transcript, "hash": options_hash(options)}
     # A pending alignment is read from the file that was seen last: the first one may be gone by now.
     return conn.execute(
         text("""
@@ -168,7 +170,24 @@ def _alignment(
                SET source_file_id = excluded.source_file_id
             RETURNING id, state, error_code, error
         """),
-        {**key, "options": json.dumps(options), "file": file_id},
+        {
+            "recording": recording_id,
+            "transcript": transcript,
+            "hash": options_hash,
+            "options": json.dumps(options),
+            "file": file_id,
+        },
+    ).one()
+
+
+def pend_again(conn: Connection, alignment_id: int) -> Row[Any]:
+    """Let a failed alignment be made once more; it may be another time than the first."""
+    return conn.execute(
+        text("""
+            UPDATE alignments SET state = 'pending', error_code = NULL, error = NULL, finished_at = NULL
+             WHERE id = :id RETURNING id, state, error_code, error
+        """),
+        {"id": alignment_id},
     ).one()
 
 
@@ -220,86 +239,3 @@ def _under_way(conn: Connection, alignment_id: int) -> bool:
             {"id": alignment_id},
         ).scalar()
     )
-
-
-def _scored_version(conn: Connection, alignment_id: int, version_id: int) -> int | None:
-    """A version of the same profile that has scored the whole alignment: the job's own, else the newest."""
-    found = conn.execute(
-        text("""
-            SELECT r.profile_version_id FROM recording_scores r
-              JOIN profile_versions v ON v.id = r.profile_version_id
-             WHERE r.alignment_id = :alignment AND r.state = 'done'
-               AND v.profile_id = (SELECT profile_id FROM profile_versions WHERE id = :version)
-             ORDER BY v.id = :version DESC, v.version DESC LIMIT 1
-        """),
-        {"alignment": alignment_id, "version": version_id},
-    ).scalar()
-    return None if found is None else int(found)
-
-
-def pend_again(conn: Connection, alignment_id: int) -> Row[Any]:
-    """Let a failed alignment be made once more; it may be another time than the first."""
-    return conn.execute(
-        text("""
-            UPDATE alignments SET state = 'pending', error_code = NULL, error = NULL, finished_at = NULL
-             WHERE id = :id RETURNING id, state, error_code, error
-        """),
-        {"id": alignment_id},
-    ).one()
-
-
-def given_up_for(conn: Connection, alignment_id: int, version_id: int) -> tuple[str, str] | None:
-    """Why a version's scoring of an alignment has failed for good; None when it has not, or is worth trying again."""
-    row = conn.execute(
-        text("""
-            SELECT jr.error_code, jr.error,
-                   EXISTS (SELECT FROM batch_members m JOIN batches b ON b.id = m.batch_id
-                            WHERE m.alignment_id = :a AND m.profile_version_id = :v AND b.finished_at IS NULL) AS open
-              FROM recording_scores r
-              JOIN job_recordings jr ON jr.alignment_id = r.alignment_id
-                                    AND jr.profile_version_id = r.profile_version_id AND jr.state = 'failed'
-             WHERE r.alignment_id = :a AND r.profile_version_id = :v AND r.state = 'failed'
-             ORDER BY jr.job_id DESC LIMIT 1
-        """),
-        {"a": alignment_id, "v": version_id},
-    ).one_or_none()
-    if row is None or (row.error_code in WORTH_RETRYING and not row.open):
-        return None
-    return row.error_code, row.error
-
-
-def claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool:
-    """True when the caller is the one to cut the alignment into batches; False when it is scored or under way."""
-    values = {"a": alignment_id, "v": version_id}
-    # What is left of batches that once failed makes room for new ones.
-    conn.execute(
-        text("""
-            DELETE FROM batch_members m USING recording_scores r, batches b
-             WHERE m.alignment_id = :a AND m.profile_version_id = :v AND b.id = m.batch_id AND b.finished_at IS NOT NULL
-               AND r.alignment_id = :a AND r.profile_version_id = :v AND r.state = 'failed'
-        """),
-        values,
-    )
-    return (
-        conn.execute(
-            text("""
-                INSERT INTO recording_scores (alignment_id, profile_version_id) VALUES (:a, :v)
-                ON CONFLICT (alignment_id, profile_version_id) DO UPDATE SET state = 'pending'
-                 WHERE recording_scores.state <> 'done'
-                   AND NOT EXISTS (SELECT FROM batch_members m
-                                    WHERE m.alignment_id = :a AND m.profile_version_id = :v)
-                RETURNING alignment_id
-            """),
-            values,
-        ).scalar()
-        is not None
-    )
-
-
-def lengths(conn: Connection, alignment_id: int) -> Aligned:
-    """An alignment with the length of each of its utterances."""
-    rows = conn.execute(
-        text("SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"),
-        {"id": alignment_id},
-    )
-    return Aligned(alignment_id, [row.seconds for row in rows])

@@ -5,8 +5,8 @@ Columns are named in the first line, in any order. `path` is needed; `transcript
 relative to the manifest's own folder. A line that cannot be followed in part is followed in the rest.
 """
 
-import codecs
 import csv
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ml.languages import LanguageUnknown, standard_language
+from ml.transcripts.encoding import marked, unmarked
 from workers.errors import ManifestUnreadable
 
 #: Where a manifest lies, at the top of an archive.
@@ -32,15 +33,10 @@ FIRST_YEAR, LAST_YEAR = 1850, 2999
 MAX_LINE = 1_000_000
 #: Said of a transcript that is not the archive's own.
 OUTSIDE = "its transcript leads out of the archive and is left out; paths are relative to the manifest's folder"
+_GUESSED = "it is not UTF-8; the file is read as {}, a guess. Save it as UTF-8 if names look wrong"
+_DAMAGED = "it holds bytes that are not UTF-8, as perhaps later lines do; they are replaced by \ufffd"
 _DELIMITERS = ",;\t|"
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-#: Bytes around the first one that is not UTF-8 that the encoding is guessed from.
+#: Bytes of lines with more than ASCII that the encoding is found from.
 _SAMPLE = 65_536
 
 
@@ -85,47 +81,50 @@ def find_manifest(root: Path) -> Path | None:
 def read_manifest(path: Path) -> Iterator[Line | Problem]:
     """Lines in their order, with problems between them; memory does not grow with the file.
 
-    Encoding (UTF-8, UTF-16 and UTF-32 with a byte order mark, else guessed) and delimiter (comma, semicolon, tab or
-    bar, the one that makes a column `path` of the first line) are detected. Raises `ManifestUnreadable` when nothing
+    Encoding (by byte order mark, else as of transcripts) and delimiter (comma, semicolon, tab or bar, the one that
+    makes a column `path` of the first line) are detected. Raises `ManifestUnreadable` when nothing
     can be made of the file.
     """
     try:
-        encoding, guessed_at = _encoding(path)
-        if guessed_at is not None:
-            said = f"it is not UTF-8; the file is read as {encoding}, a guess. Save it as UTF-8 if names look wrong"
-            yield Problem(guessed_at, "manifest_encoding", said)
-        with path.open(encoding=encoding, newline="") as file:
+        encoding, broken = _encoding(path)
+        damaged = encoding == "utf-8" and broken is not None
+        if broken is not None:
+            yield Problem(broken, "manifest_encoding", _DAMAGED if damaged else _GUESSED.format(encoding))
+        with path.open(encoding=encoding, newline="", errors="replace" if damaged else "strict") as file:
             yield from _records(file, path.name)
     except (FileNotFoundError, PermissionError) as exc:
         raise ManifestUnreadable(f"{path.name} cannot be opened ({type(exc).__name__})") from exc
 
 
 def _encoding(path: Path) -> tuple[str, int | None]:
-    """An encoding, and the line that made it a guess."""
+    """An encoding, and the first line that is not UTF-8, where nothing else tells the encoding."""
     with path.open("rb") as file:
-        start = file.read(4)
-        for mark, encoding in _BOMS:
-            if start.startswith(mark):
-                return encoding, None
-        file.seek(0)
-        decoder, before, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
-        while chunk := file.read(1 << 20):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as exc:
-                file.seek(max(0, before + exc.start - _SAMPLE // 2))
-                return _guess(file.read(_SAMPLE)), line + chunk[: exc.start].count(b"\n")
-            before += len(chunk)
-            line += chunk.count(b"\n")
-    return "utf-8", None
+        if (encoding := marked(file.read(4))) is not None:
+            return encoding, None
+        broken = next((number for number, line in _beyond_ascii(file) if not _is_utf8(line)), None)
+        if broken is None:
+            return "utf-8", None
+        sample = bytearray()
+        for _, line in _beyond_ascii(file):
+            sample += line
+            if len(sample) > _SAMPLE:
+                break
+        return unmarked(bytes(sample)), broken
 
 
-def _guess(sample: bytes) -> str:
-    from charset_normalizer import from_bytes
+def _beyond_ascii(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file that are not ASCII, with their numbers."""
+    file.seek(0)
+    lines = enumerate(iter(functools.partial(file.readline, MAX_LINE), b""), start=1)
+    return ((number, line) for number, line in lines if not line.isascii())
 
-    # UTF-7 can hold halves of characters, which nothing behind here takes.
-    best = from_bytes(sample, cp_exclusion=["utf_7"]).best()
-    return "cp1252" if best is None else best.encoding
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _records(file: IO[str], name: str) -> Iterator[Line | Problem]:

@@ -27,30 +27,32 @@ def assign_speakers(
     diarization found there, which listens now to drafts that it has not heard yet (`count` voices, None: found).
     """
     labels = _labels(audio, drafts, count)
-    origins = [audio.origins[draft.channel] for draft in drafts]
-    found: dict[str, Speaker] = {}
-    for label in dict.fromkeys(labels):
-        own = [i for i, other in enumerate(labels) if other == label]
-        found[label] = Speaker(
+    said: dict[str, list[Draft]] = {}
+    for draft, label in zip(drafts, labels, strict=True):
+        said.setdefault(label, []).append(draft)
+    found = {
+        label: Speaker(
             label=label,
-            named=drafts[own[0]].speaker is not None and not is_label(label),
-            embedding=_embedding(audio, [drafts[i] for i in own]),
-            channel=origins[own[0]],
+            named=own[0].speaker is not None and not is_label(label),
+            embedding=_embedding(audio, own),
+            channel=audio.origins[own[0].channel],
         )
+        for label, own in said.items()
+    }
     utterances = [
         Utterance(
             number=0,
             speaker=label,
             start_s=draft.start_s,
             end_s=draft.end_s,
-            channel=origin,
+            channel=audio.origins[draft.channel],
             text=draft.text,
             words=draft.words,
             phones=draft.phones,
             syllables=draft.syllables,
             quality=draft.quality,
         )
-        for draft, label, origin in zip(drafts, labels, origins, strict=True)
+        for draft, label in zip(drafts, labels, strict=True)
     ]
     return found, utterances
 

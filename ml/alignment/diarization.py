@@ -19,6 +19,7 @@ from ml.alignment import speakers
 from ml.audio.decode import SAMPLE_RATE
 from ml.audio.reader import Audio
 from ml.audio.vad import Segment
+from ml.features.speaker import SIZE
 
 #: Length of a window and from one to the next: long enough to know a voice, short enough to see a turn.
 WINDOW_S, HOP_S = 1.2, 0.4
@@ -83,7 +84,7 @@ def _centres(segment: Segment) -> NDArray[np.float64]:
 
 def _embed(audio: Audio, centres: NDArray[np.float64]) -> Vectors:
     """A unit vector [256] for the window around each middle."""
-    vectors = np.empty((len(centres), speakers.SIZE), np.float32)
+    vectors = np.empty((len(centres), SIZE), np.float32)
     for begin in range(0, len(centres), WINDOWS_PER_PASS):
         batch = slice(begin, begin + WINDOWS_PER_PASS)
         vectors[batch] = speakers.embed_windows(np.stack(list(_windows(audio, centres[batch]))))

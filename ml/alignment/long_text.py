@@ -15,7 +15,7 @@ import numpy as np
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
 from ml.alignment.excerpt import Excerpt, Read, take
-from ml.alignment.moving import moved
+from ml.alignment.moving import between, moved
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.types import Phone, Syllable, Word
 
@@ -149,8 +149,8 @@ class _Search:
             self.found.words[index] = None if position in strays else word
             index += 1
         until = placed.words[kept - 1].end_s if kept < len(placed.words) else math.inf
-        self.found.phones += [p for p in placed.phones or () if (p.start_s + p.end_s) / 2 < until]
-        self.found.syllables += [s for s in placed.syllables or () if (s.start_s + s.end_s) / 2 < until]
+        self.found.phones += between(placed.phones or (), 0.0, until)
+        self.found.syllables += between(placed.syllables or (), 0.0, until)
         end = placed.words[kept - 1].end_s
         self.rate = float(np.clip((self.rate + kept / max(0.5, self.speech.between(self.at, end))) / 2, 1.0, MAX_RATE))
         self.word = index if count is None else self.word + count

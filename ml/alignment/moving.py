@@ -1,11 +1,13 @@
-"""From the times of a piece to those of its recording."""
+"""From the times of a piece to those of its recording, and the part of it that lies between two of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from ml.alignment.aligner import Placed
 from ml.alignment.types import Phone, Syllable, Word
 
 Span = tuple[float, float]
+Sound = TypeVar("Sound", Phone, Syllable)
 
 
 def moved(placed: Placed, span: Callable[[float, float], Span]) -> Placed:
@@ -21,3 +23,8 @@ def moved(placed: Placed, span: Callable[[float, float], Span]) -> Placed:
 def later(begin_s: float) -> Callable[[float, float], Span]:
     """The spans of a piece that begins at `begin_s`."""
     return lambda start, end: (round(start + begin_s, 3), round(end + begin_s, 3))
+
+
+def between(sounds: Iterable[Sound], start_s: float, end_s: float) -> tuple[Sound, ...]:
+    """The phones or syllables whose middle is between two times: cut apart, each goes to one side."""
+    return tuple(sound for sound in sounds if start_s <= (sound.start_s + sound.end_s) / 2 < end_s)

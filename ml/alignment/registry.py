@@ -31,7 +31,7 @@ ALIGNERS = {
 def find_aligner(name: str) -> Aligner:
     """The aligner of that name; loads nothing yet.
 
-    Raises `AlignerUnknown` listing those there are, or an error of `ctc.errors` about a checkpoint.
+    Raises `AlignerUnknown` listing those there are, or an error of `ml.checkpoints.errors`.
     """
     if name.startswith(PREFIX):
         return named_aligner(name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ml.alignment.draft import Draft
+from ml.alignment.moving import between
 from ml.alignment.tokens import Token, excerpt, scan
 from ml.alignment.types import Word
 
@@ -81,9 +82,8 @@ def _cut_between_words(draft: Draft, max_s: float) -> list[Draft]:
                 end_s=end,
                 text=said,
                 words=own,
-                phones=draft.phones and tuple(p for p in draft.phones if start <= (p.start_s + p.end_s) / 2 < end),
-                syllables=draft.syllables
-                and tuple(s for s in draft.syllables if start <= (s.start_s + s.end_s) / 2 < end),
+                phones=draft.phones and between(draft.phones, start, end),
+                syllables=draft.syllables and between(draft.syllables, start, end),
             )
         )
     return parts

@@ -1,12 +1,15 @@
 """Utterances from a transcript without times: its text is placed in the sound, then cut at sentence ends and pauses."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from ml.alignment.aligner import Aligner
 from ml.alignment.draft import Draft
 from ml.alignment.long_text import Found, place_long
 from ml.alignment.loudness import loudest
+from ml.alignment.moving import between
 from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_IN_TRANSCRIPT
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.splitting import cut, share
@@ -99,8 +102,8 @@ def _draft(
         turns[first.turn].speaker,
         text=" ".join(filter(None, texts)),
         words=tuple(word for _, word in own),
-        phones=tuple(p for p in found.phones if start <= (p.start_s + p.end_s) / 2 < end) or None,
-        syllables=tuple(s for s in found.syllables if start <= (s.start_s + s.end_s) / 2 < end) or None,
+        phones=between(found.phones, start, end) or None,
+        syllables=between(found.syllables, start, end) or None,
     )
 
 
@@ -143,13 +146,11 @@ def shared_out(drafts: Sequence[Draft], turns: Sequence[Turn]) -> list[Draft]:
 
 def _speakers(parts: Sequence[str], turns: Sequence[Turn]) -> list[str | None]:
     """Who says the middle of each part."""
-    ends, position = [], 0
-    for turn in turns:
-        position += len(turn.text) + 1
-        ends.append(position)
-    speakers, position = [], 0
+    ends = list(accumulate(len(turn.text) + 1 for turn in turns))
+    speakers: list[str | None] = []
+    position = 0
     for part in parts:
-        middle = position + len(part) // 2
-        speakers.append(next((t.speaker for t, end in zip(turns, ends, strict=True) if middle < end), None))
+        turn = bisect_right(ends, position + len(part) // 2)
+        speakers.append(turns[turn].speaker if turn < len(turns) else None)
         position += len(part) + 1
     return speakers

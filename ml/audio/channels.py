@@ -54,9 +54,10 @@ class ChannelChoice:
             return ()
         if mode == "split" or len(live) == 1:
             return live
-        return (
-            live if len(live) == 2 and max(self._correlation(*live), self._together(*live)) <= DIFFERENT_VOICES else ()
-        )
+        if len(live) != 2:
+            return ()
+        alike = max(self._correlation(*live), self._together(*live))
+        return live if alike <= DIFFERENT_VOICES else ()
 
     def _take_levels(self, block: NDArray[np.float64]) -> None:
         whole = np.concatenate([self._rest, block], axis=1)

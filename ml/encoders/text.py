@@ -1,4 +1,7 @@
-"""BERT-like encoders as token vectors: real tokens only, independent of what shares the batch."""
+"""BERT-like encoders as token vectors: real tokens only, independent of what shares the batch.
+
+Special tokens are those that the checkpoint's own tokenizer adds, so any family of `AutoModel` with token vectors does.
+"""
 
 import hashlib
 import importlib
@@ -92,35 +95,33 @@ class TextEncoder:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], *, padded_to: int | None = None) -> list[NDArray[np.float32]]:
-        """Token vectors [tokens, hidden] per text, without [CLS], [SEP] and [PAD]; zero tokens for an empty text.
+        """Token vectors [tokens, hidden] per text, without those of special tokens; zero tokens for an empty text.
 
         Texts are grouped by length, so results neither depend on the order nor (1e-4, fp32) on the company.
         `padded_to` gives what source A's released code keeps instead: every text padded to so many tokens, without the
         first and the last vector, so [padded_to - 2, hidden] with those of [SEP] and [PAD].
         """
         result = [np.zeros((0, self.hidden_size), dtype=np.float32) for _ in texts]
-        limit = MAX_TOKENS if padded_to is None else padded_to - 2
-        ids = [
-            self.tokenizer(t, add_special_tokens=False, truncation=True, max_length=limit)["input_ids"] for t in texts
+        longest = padded_to or MAX_TOKENS + self.tokenizer.num_special_tokens_to_add()
+        encoded = [
+            self.tokenizer(text, truncation=True, max_length=longest, return_special_tokens_mask=True) for text in texts
         ]
-        order = sorted((i for i in range(len(texts)) if ids[i]), key=lambda i: (len(ids[i]), i))
+        real = [np.flatnonzero(np.asarray(one.pop("special_tokens_mask")) == 0) for one in encoded]
+        order = sorted((i for i in range(len(texts)) if len(real[i])), key=lambda i: (len(real[i]), i))
         for begin in range(0, len(order), TEXTS_PER_PASS):
             group = order[begin : begin + TEXTS_PER_PASS]
-            vectors = self._forward([ids[i] for i in group], padded_to or len(ids[group[-1]]) + 2)
+            vectors, starts = self._forward([encoded[i] for i in group], padded_to)
             for row, index in enumerate(group):
-                end = len(ids[index]) + 1 if padded_to is None else padded_to - 1
-                result[index] = vectors[row, 1:end].copy()
+                kept = np.arange(1, padded_to - 1) if padded_to else starts[row] + real[index]
+                result[index] = vectors[row, kept]
         return result
 
-    def _forward(self, ids: list[list[int]], length: int) -> NDArray[np.float32]:
-        """All vectors [B, length, hidden] of token lists, with [CLS] before and [SEP] and [PAD] after them."""
+    def _forward(self, encoded: list[Any], padded_to: int | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All vectors [B, length, hidden] of tokenized texts, and where each text begins (padding may come first)."""
+        inputs = self.tokenizer.pad(
+            encoded, padding="max_length" if padded_to else True, max_length=padded_to, return_tensors="pt"
+        )
         device = next(self.model.parameters()).device
-        tokens = torch.full((len(ids), length), int(self.tokenizer.pad_token_id))
-        mask = torch.zeros_like(tokens)
-        for row, own in enumerate(ids):
-            sequence = [self.tokenizer.cls_token_id, *own, self.tokenizer.sep_token_id]
-            tokens[row, : len(sequence)] = torch.tensor(sequence)
-            mask[row, : len(sequence)] = 1
-        output = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
+        output = self.model(**{name: tensor.to(device) for name, tensor in inputs.items()}).last_hidden_state
         vectors: NDArray[np.float32] = output.float().cpu().numpy()
-        return vectors
+        return vectors, inputs["attention_mask"].argmax(dim=1).numpy()

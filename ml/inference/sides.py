@@ -1,76 +1,62 @@
-"""The two models of a profile, loaded from what its specification pins."""
+"""The two models of a profile, whatever their kind: what one side has to do, and loading what a specification pins."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from ml.bundles import Bundle, load_bundle
-from ml.encoders.speech import SpeechEncoder
-from ml.encoders.text import TextEncoder
 from ml.errors import ModelError
-from ml.models.makiuchi.speech import SpeechEmotionModel
-from ml.models.makiuchi.text import TextEmotionCnn
+
+Arrays = list[NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechSide:
-    """Waveforms to frames to emotions."""
+class SpeechSide(Protocol):
+    """Waveforms to what travels between stages, and that to emotions."""
 
-    encoder: SpeechEncoder
-    #: [layers + 1], index 0 before the first block.
-    layer_weights: NDArray[np.float32]
-    head: SpeechEmotionModel
+    def frames(self, waveforms: Sequence[NDArray[np.float32]]) -> Arrays:
+        """[frames, width] of each waveform [samples] at 16 kHz; no frame where it is too short."""
+
+    def scores(
+        self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Probabilities [N, labels of the side]; NaN rows where there is no frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextSide:
-    """Texts to token vectors to emotions."""
+class TextSide(Protocol):
+    """Texts to what travels between stages, and that to emotions."""
 
-    encoder: TextEncoder
-    head: TextEmotionCnn
+    def spoken(self, text: str | None) -> str:
+        """The words of a transcript that the model reads, "" where there are none."""
+
+    def tokens(self, texts: Sequence[str]) -> Arrays:
+        """[tokens, width] of each text; no token where it is empty."""
+
+    def scores(self, tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Probabilities [N, labels of the side]; NaN rows where there is no token."""
 
 
 def load_speech(side: dict[str, Any], device: str) -> SpeechSide:
     """The speech model of a specification's `speech`; raises `ModelError` when it is missing, changed or unusable."""
-    bundle, config = _pinned(side, "makiuchi-speech"), side["config"]
-    encoder = SpeechEncoder.from_tensors(config["encoder"], bundle.part("encoder"), device=device)
-    encoder.do_normalize = bool(config["do_normalize"])
-    encoder.centred = bool(config.get("centred", False))
-    head = SpeechEmotionModel.from_config(config["head"])
-    _fill(head, bundle)
-    if "layer_weights" not in bundle.tensors:
-        raise ModelError(f"bundle {side['name']} lacks the weights of the encoder's layers")
-    return SpeechSide(encoder, bundle.tensors["layer_weights"].float().numpy(), head.eval().to(device))
+    from ml.inference.hub import HubSpeech
+    from ml.inference.makiuchi import MakiuchiSpeech
+
+    match side["kind"]:
+        case "makiuchi-speech":
+            return MakiuchiSpeech.load(side, device)
+        case "hub-speech":
+            return HubSpeech.load(side, device)
+    raise ModelError(f"{side['name']} is a {side['kind']} model, which scores no speech")
 
 
 def load_text(side: dict[str, Any], device: str) -> TextSide:
     """The text model of a specification's `text`; raises `ModelError` when it is missing, changed or unusable."""
-    bundle, config = _pinned(side, "makiuchi-text"), side["config"]
-    encoder = TextEncoder.load(
-        config["encoder"]["source"],
-        sha256=config["encoder"]["sha256"],
-        delta=bundle.part("encoder"),
-        device=device,
-    )
-    head = TextEmotionCnn.from_config(config["head"])
-    _fill(head, bundle)
-    return TextSide(encoder, head.eval().to(device))
+    from ml.inference.hub import HubText
+    from ml.inference.makiuchi import MakiuchiText
 
-
-def _pinned(side: dict[str, Any], kind: str) -> Bundle:
-    if side["kind"] != kind:
-        raise ModelError(f"bundle {side['name']} is a {side['kind']} model where a {kind} model is needed")
-    return load_bundle(side["location"], side["sha256"])
-
-
-def _fill(head: nn.Module, bundle: Bundle) -> None:
-    def full(tensor: Tensor) -> Tensor:
-        return tensor.float() if tensor.is_floating_point() else tensor
-
-    try:
-        head.load_state_dict({name: full(tensor) for name, tensor in bundle.part("head").items()})
-    except RuntimeError as exc:
-        raise ModelError(f"the weights of bundle {bundle.meta.name} do not fit its configuration") from exc
+    match side["kind"]:
+        case "makiuchi-text":
+            return MakiuchiText.load(side, device)
+        case "hub-text":
+            return HubText.load(side, device)
+    raise ModelError(f"{side['name']} is a {side['kind']} model, which scores no text")

@@ -46,7 +46,7 @@ class Transcription:
     language: str | None = None
 
     def pinned(self) -> "Transcription":
-        """With the content of a folder in its name; raises the errors of `ml.transcription.errors`."""
+        """With the content of a folder in its name; raises the errors of `ml.checkpoints.errors`."""
         return replace(self, checkpoint=pin(self.checkpoint))
 
 
@@ -79,7 +79,7 @@ class Profile:
     def resolve(self) -> dict[str, Any]:
         """The JSON-able specification, from which alone an `Engine` is built; it names every file by its hash.
 
-        Raises `ProfileInvalid`, `BundleMissing`, `BundleCorrupt`, or an error of `ml.transcription.errors`.
+        Raises `ProfileInvalid`, `BundleMissing`, `BundleCorrupt`, or an error of `ml.checkpoints.errors`.
         """
         spec: dict[str, Any] = {
             "spec_version": SPEC_VERSION,

@@ -11,9 +11,8 @@ from transformers import Wav2Vec2CTCTokenizer
 
 from ml.alignment.ctc.checkpoint import preprocessing
 from ml.alignment.ctc.emissions import WINDOW_S, CtcEncoder
-from ml.alignment.ctc.errors import CheckpointUnreadable
+from ml.checkpoints.errors import CheckpointUnreadable
 from ml.quiet import quiet
-from ml.transcription.errors import TranscriberUnreadable
 from ml.transcription.transcriber import Heard, spoken_words
 
 
@@ -33,7 +32,7 @@ class CtcTranscriber:
 
     @classmethod
     def load(cls, folder: Path) -> "CtcTranscriber":
-        """Load a folder in the Hub's format, in float32; raises `TranscriberUnreadable`."""
+        """Load a folder in the Hub's format, in float32; raises `CheckpointUnreadable`."""
         import torch
 
         normalised = bool(preprocessing(folder).get("do_normalize", True))
@@ -42,8 +41,8 @@ class CtcTranscriber:
                 tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder, local_files_only=True)
             # Letters are chosen frame by frame, so that rounding would show in the text.
             return cls(CtcEncoder.load(folder, do_normalize=normalised, dtype=torch.float32), tokenizer)
-        except (CheckpointUnreadable, OSError, ValueError, KeyError, TypeError) as exc:
-            raise TranscriberUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise CheckpointUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
 
     def knows(self, language: str) -> bool:
         """Whoever names the checkpoint knows its language."""

@@ -38,7 +38,7 @@ def transcribe_drafts(
     The language is the job's, else the profile's, else what the checkpoint hears or the text shows; None: it cannot
     be told. Words are the checkpoint's own where it times them, else the job's aligner places them where it can. Where
     nothing is recognised there is no text; in a language that the checkpoint does not know nothing is tried, and
-    `quality` says so. Raises the errors of `ml.transcription.errors`.
+    `quality` says so. Raises the errors of `ml.checkpoints.errors`.
     """
     assert options.transcriber is not None
     with lock:

@@ -61,7 +61,7 @@ class Transcriber(Protocol):
 def load(written: str) -> Transcriber:
     """The transcriber of a name, kept until another is asked for; on a GPU where there is one.
 
-    Raises the errors of `ml.transcription.errors`.
+    Raises the errors of `ml.checkpoints.errors`.
     """
     folder, kind = locate(written)
     if kind == "whisper":

@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.modeling_outputs import BaseModelOutput
 
+from ml.checkpoints.errors import CheckpointUnreadable, CheckpointUnsupported
 from ml.quiet import quiet
-from ml.transcription.errors import TranscriberUnreadable, TranscriberUnsupported
 from ml.transcription.token_times import token_times, words_of
 from ml.transcription.transcriber import Heard, spoken_words
 
@@ -61,8 +61,8 @@ class WhisperTranscriber:
     def load(cls, folder: Path) -> "WhisperTranscriber":
         """Load a folder in the Hub's format, in float32, on a GPU where there is one.
 
-        Half precision would make what is heard depend on what shares the batch. Raises `TranscriberUnreadable`, or
-        `TranscriberUnsupported` for a checkpoint whose generation_config.json predates language tokens.
+        Half precision would make what is heard depend on what shares the batch. Raises `CheckpointUnreadable`, or
+        `CheckpointUnsupported` for a checkpoint whose generation_config.json predates language tokens.
         """
         try:
             with quiet():
@@ -72,13 +72,13 @@ class WhisperTranscriber:
                 extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
                 tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as exc:
-            raise TranscriberUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
+            raise CheckpointUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
         if report["missing_keys"]:
-            raise TranscriberUnreadable(f"{folder} lacks {len(report['missing_keys'])} tensors of its model")
+            raise CheckpointUnreadable(f"{folder} lacks {len(report['missing_keys'])} tensors of its model")
         settings = model.generation_config
         multilingual = getattr(settings, "is_multilingual", None)
         if multilingual is None or (multilingual and not getattr(settings, "lang_to_id", None)):
-            raise TranscriberUnsupported(
+            raise CheckpointUnsupported(
                 f"generation_config.json in {folder} does not say which languages it knows",
                 hint="Take the checkpoint's newest revision, whose generation_config.json has lang_to_id.",
             )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import psycopg2.extensions
 
 from db.engine import make_engine, reading
-from ops import access, jobs
+from ops import access, jobs, troubles
 from ops.cli import tables
 from ops.cli.formats import write_csv, write_json, write_table
 from ops.cli.session import Session
@@ -48,7 +48,7 @@ def errors(session: Session, job_id: int | None, limit: int | None) -> None:
     """What failed in a job, the newest by default."""
     engine = make_engine(access.look(load_settings()).database_url)
     with reading(engine) as conn:
-        found = jobs.errors(conn, jobs.latest(conn) if job_id is None else job_id, limit)
+        found = troubles.errors(conn, jobs.latest(conn) if job_id is None else job_id, limit)
     if session.json_output:
         session.document(found)
     elif found.failed or found.warned or found.dead_stages or found.manifest_problems or found.error:

@@ -15,8 +15,9 @@ from ops.access import Access
 from ops.analyze import AnalysisResult
 from ops.cli.session import Session
 from ops.cli.text import visible
-from ops.jobs import Backlog, JobErrors, JobStatus, RecordingError
+from ops.jobs import Backlog, JobStatus
 from ops.progress import clock
+from ops.troubles import FileError, JobErrors
 
 if TYPE_CHECKING:
     from ops.local import Check
@@ -168,7 +169,7 @@ def job_errors(found: JobErrors, session: Session) -> None:
         session.print(f"{found.dead_stages:,} dead; after the cause is gone: tenor retry {found.job_id}")
 
 
-def _files(errors: Sequence[RecordingError], session: Session) -> None:
+def _files(errors: Sequence[FileError], session: Session) -> None:
     table = _table("recording", "error", "what it means")
     for error in errors:
         table.add_row(_cell(error.path), error.code, _cell(error.error))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from db.engine import make_engine, reading
-from ops import access, jobs
+from ops import access, jobs, troubles
 from ops.analyze import AnalysisResult, NothingAnalysed, require_success
 from ops.analyze import analyze as run_analysis
 from ops.cli import tables
@@ -47,10 +47,10 @@ def _shown(result: AnalysisResult) -> dict[str, object]:
     return document
 
 
-def _errors(job_id: int) -> jobs.JobErrors:
+def _errors(job_id: int) -> troubles.JobErrors:
     engine = make_engine(access.look(load_settings()).database_url)
     with reading(engine) as conn:
-        return jobs.errors(conn, job_id, tables.FIRST_ERRORS)
+        return troubles.errors(conn, job_id, tables.FIRST_ERRORS)
 
 
 def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, Any], *, watch: bool) -> None:

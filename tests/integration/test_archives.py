@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from db.engine import make_engine
 from db.scores import write_utterances
 from ml.profiles import load_profile
-from ops import jobs
+from ops import jobs, troubles
 from tests.integration.planting import Plant, distribution
 from tests.unit.silence import write_silence
 from tests.unit.test_walk import close
@@ -74,7 +74,7 @@ class Walker:
 
     def problems(self, job: int) -> list[tuple[int, str]]:
         with self.engine.connect() as conn:
-            return [(problem.line, problem.code) for problem in jobs.errors(conn, job).manifest]
+            return [(problem.line, problem.code) for problem in troubles.errors(conn, job).manifest]
 
     def failure(self, job: int) -> tuple[str, str, str]:
         (row,) = self.rows("SELECT state, error_code, error FROM jobs WHERE id = :j", j=job)
@@ -212,7 +212,7 @@ def test_problems_of_a_manifest_are_listed_by_the_command(walker: Walker, calls:
     job = walker.walk(calls)
 
     with walker.engine.connect() as conn:
-        found = jobs.errors(conn, job, 1)
+        found = troubles.errors(conn, job, 1)
 
     assert found.manifest_problems == 1
     assert found.manifest[0].error.startswith("Line 2 of the manifest: its language")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ml.alignment.ctc.errors import CheckpointWithoutVocabulary
 from ml.alignment.ctc.spelling import STAR, Spelling, spell
 from ml.alignment.ctc.vocabulary import Vocabulary, read_vocabulary
+from ml.checkpoints.errors import CheckpointWithoutVocabulary
 from tests.unit.ctc_models import save_vocabulary
 
 LOWER = "abcdefghijklmnopqrstuvwxyz'"

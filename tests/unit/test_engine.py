@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ml.bundles import BundleCorrupt
 from ml.errors import ModelError
-from ml.inference.engine import MAX_PIECE, Engine, UtteranceAudio
+from ml.inference.engine import Engine, UtteranceAudio
 from ml.inference.extract import Extract
+from ml.inference.makiuchi import MAX_PIECE
 from ml.profiles import ProfileInvalid, load_profile
 from tests.unit import tiny_models
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from ml.checkpoints.errors import (
+    CheckpointChanged,
+    CheckpointMissing,
+    CheckpointPickled,
+    CheckpointUnreadable,
+    CheckpointUnsupported,
+)
 from ml.errors import ModelError
 from ml.profiles import ProfileInvalid, load_profile
 from ml.transcription.checkpoint import kind_of, pin
-from ml.transcription.errors import (
-    TranscriberChanged,
-    TranscriberMissing,
-    TranscriberPickled,
-    TranscriberUnreadable,
-    TranscriberUnsupported,
-)
 from ml.transcription.transcriber import load
 from tests.unit import ctc_models, tiny_models
 from tests.unit.whisper_models import whisper_checkpoint
@@ -51,7 +51,7 @@ def test_whisper_and_ctc_are_told_apart_by_their_configuration(made: Path) -> No
 
 def test_a_checkpoint_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     for name in (str(tmp_path / "none"), "", "no such folder", str(tmp_path)):
-        with pytest.raises(TranscriberMissing) as caught:
+        with pytest.raises(CheckpointMissing) as caught:
             pin(name)
         assert "Hub id" in caught.value.hint
 
@@ -61,7 +61,7 @@ def test_a_hub_id_without_a_network_is_a_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
 
     assert pin("openai/whisper-none") == "openai/whisper-none", "it is looked for only when it is needed"
-    with pytest.raises(TranscriberMissing, match="openai/whisper-none"):
+    with pytest.raises(CheckpointMissing, match="openai/whisper-none"):
         load("openai/whisper-none")
 
 
@@ -75,7 +75,7 @@ def test_a_hub_id_without_a_network_is_a_sentence(monkeypatch: pytest.MonkeyPatc
 )
 def test_what_recognises_no_speech_or_brings_its_own_code_is_refused(whisper: Path, values: dict[str, object]) -> None:
     change(whisper, "config.json", **values)
-    with pytest.raises(TranscriberUnsupported):
+    with pytest.raises(CheckpointUnsupported):
         pin(str(whisper))
 
 
@@ -84,14 +84,14 @@ def test_pickled_weights_are_refused_and_never_opened(whisper: Path) -> None:
     (whisper / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch opened'\ntR.")
 
     for attempt in (pin, load):
-        with pytest.raises(TranscriberPickled):
+        with pytest.raises(CheckpointPickled):
             attempt(str(whisper))
     assert not Path("opened").exists()
 
 
 def test_a_ctc_checkpoint_of_phones_writes_no_words(tmp_path: Path) -> None:
     ctc_models.random_checkpoint(tmp_path, ["ə", "ɪ", "ʃ", "ŋ", "ɛ", "ʊ", "θ", "t", "k"])
-    with pytest.raises(TranscriberUnsupported, match="phones"):
+    with pytest.raises(CheckpointUnsupported, match="phones"):
         pin(str(tmp_path))
 
 
@@ -102,7 +102,7 @@ def test_missing_tensors_are_not_filled_with_noise(whisper: Path) -> None:
     tensors.pop("model.decoder.layers.1.fc1.weight")
     save_file(tensors, whisper / "model.safetensors", metadata={"format": "pt"})
 
-    with pytest.raises(TranscriberUnreadable, match="1 tensors"):
+    with pytest.raises(CheckpointUnreadable, match="1 tensors"):
         load(str(whisper))
 
 
@@ -111,12 +111,12 @@ def test_a_damaged_file_is_a_named_error(whisper: Path, file: str) -> None:
     (whisper / file).write_bytes(b"{damaged")
     with pytest.raises(ModelError) as caught:
         load(str(whisper))
-    assert caught.value.code.startswith("transcriber_") and caught.value.hint
+    assert caught.value.code.startswith("checkpoint_") and caught.value.hint
 
 
 def test_an_old_generation_config_says_what_it_lacks(whisper: Path) -> None:
     change(whisper, "generation_config.json", lang_to_id=None)
-    with pytest.raises(TranscriberUnsupported, match="languages") as caught:
+    with pytest.raises(CheckpointUnsupported, match="languages") as caught:
         load(str(whisper))
     assert "lang_to_id" in caught.value.hint
 
@@ -129,7 +129,7 @@ def test_a_pin_holds_what_decides_the_text(whisper: Path, file: str) -> None:
     (whisper / file).write_bytes((whisper / file).read_bytes() + b" ")
 
     assert pin(str(whisper)) != before
-    with pytest.raises(TranscriberChanged):
+    with pytest.raises(CheckpointChanged):
         load(before)
 
 
@@ -197,5 +197,5 @@ def test_a_transcription_that_cannot_be_meant_is_refused(tmp_path: Path, table: 
 
 def test_a_transcriber_that_is_missing_is_said_when_the_job_is_made(profile: Path, whisper: Path) -> None:
     (whisper / "config.json").unlink()
-    with pytest.raises(TranscriberMissing):
+    with pytest.raises(CheckpointMissing):
         load_profile(str(profile)).resolve()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm
 from transformers import Wav2Vec2ForCTC
 
-from ml.alignment.ctc.errors import CheckpointUnreadable
+from ml.checkpoints.errors import CheckpointUnreadable
 from ml.encoders.speech import SAMPLE_RATE, normalise
 from ml.quiet import quiet
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.alignment.aligner import Aligner, NotAligned, Piece, Placed
-from ml.alignment.ctc.checkpoint import Checkpoint, check, preprocessing
+from ml.alignment.ctc.checkpoint import check, preprocessing
 from ml.alignment.ctc.vocabulary import Vocabulary, read_vocabulary
+from ml.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     from ml.alignment.ctc.aligner import CtcAligner
@@ -25,7 +26,7 @@ def named_aligner(name: str) -> Aligner:
     """The aligner of a name with `PREFIX`.
 
     A folder's files are checked now, except for the values of its weights; a Hub id when it is first used. Raises
-    `CheckpointMissing` or another error of `ctc.errors`.
+    `CheckpointMissing` or another error of `ml.checkpoints.errors`.
     """
     checkpoint = Checkpoint.parse(name.removeprefix(PREFIX))
     languages = None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.alignment.ctc.checkpoint import read_json
-from ml.alignment.ctc.errors import CheckpointWithoutVocabulary
+from ml.checkpoints import read_json
+from ml.checkpoints.errors import CheckpointWithoutVocabulary
 
 _BRACKETED = re.compile(r"<.+>|\[.+\]")
 #: Signs of the phonetic alphabet. Several languages write with one to five of them, none with six.

@@ -1,11 +1,14 @@
-"""`tenor train` and `tenor evaluate`: what can be typed. Nothing heavy is imported here."""
+"""`tenor train` and `tenor evaluate`: what can be typed."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+from ops.cli.options import Json
+
+commands = typer.Typer()
+
 Cache = Annotated[
     Path | None, typer.Option(help="Where features are kept.", show_default="TENOR_HOME/features", metavar="DIR")
 ]
@@ -13,6 +16,7 @@ CacheBound = Annotated[float, typer.Option("--cache-gb", min=0.01, help="How lar
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1.", show_default="the GPU, if there is one")]
 
 
+@commands.command()
 def train(
     recipe: Annotated[Literal["makiuchi2021", "text"], typer.Argument(help="What to train.")],
     corpus: Annotated[
@@ -97,6 +101,7 @@ def train(
         run(current, Options(**given))
 
 
+@commands.command()
 def evaluate(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A bundled profile's name or a TOML file.")],
     corpus: Annotated[

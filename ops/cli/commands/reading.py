@@ -1,0 +1,59 @@
+"""Commands that only read: what can be typed."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ops.cli.options import AnyJob, Json, Watch
+
+commands = typer.Typer()
+
+
+@commands.command()
+def status(
+    job: AnyJob = None,
+    watch: Watch = False,
+    limit: Annotated[int, typer.Option(min=1, help="Without JOB: so many of the newest jobs.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show how far a job is, or the newest jobs."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import status as run
+
+        run(current, job, watch=watch, limit=limit)
+
+
+@commands.command()
+def errors(
+    job: AnyJob = None,
+    limit: Annotated[int, typer.Option(min=0, help="So many at most; 0: all.")] = 100,
+    json: Json = False,
+) -> None:
+    """List the recordings of a job (the newest one) that failed and why, and work that was given up."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import errors as run
+
+        run(current, job, limit or None)
+
+
+# Unknown options become the query, which may begin with a comment.
+@commands.command(context_settings={"ignore_unknown_options": True})
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY|-", help="One SQL statement; - reads it from stdin.")],
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print rows.")
+    ] = "table",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Ask the database, read-only; rows are printed while they arrive, however many there are."""
+    from ops.cli.session import session
+
+    form = "json" if json else format
+    with session(form == "json") as current:
+        from ops.cli.reading import sql as run
+
+        run(current, query, form)

@@ -1,0 +1,52 @@
+"""Commands about this installation: what can be typed."""
+
+import typer
+
+from ops.cli.options import Json
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up(json: Json = False) -> None:
+    """Start Postgres, Redis, workers and Flower on this machine, or those of them that are not running."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import up as run
+
+        run(current)
+
+
+@commands.command()
+def down(json: Json = False) -> None:
+    """Stop what `tenor up` and `tenor analyze` started; open work continues at the next start."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import down as run
+
+        run(current)
+
+
+@commands.command()
+def doctor(json: Json = False) -> None:
+    """Check this installation and its services, and say what to do about what is wrong."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import doctor as run
+
+        if not run(current):
+            raise typer.Exit(1)
+
+
+@commands.command()
+def version(json: Json = False) -> None:
+    """Print the versions of Tenor and of what it computes with."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import version as run
+
+        run(current)
