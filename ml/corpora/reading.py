@@ -7,11 +7,10 @@ from pathlib import Path
 
 from ml.corpora.types import CorpusBroken, CorpusMissing
 
-#: Tables of Korean corpora are saved either way.
-ENCODINGS = ("utf-8-sig", "cp949")
+UTF_8 = ("utf-8-sig",)
 
 
-def text_of(path: Path, encodings: Sequence[str] = ENCODINGS) -> str:
+def text_of(path: Path, encodings: Sequence[str] = UTF_8) -> str:
     """A text file, in the first encoding that fits; raises `CorpusMissing` or `CorpusBroken`."""
     try:
         raw = path.read_bytes()
@@ -25,9 +24,9 @@ def text_of(path: Path, encodings: Sequence[str] = ENCODINGS) -> str:
     raise CorpusBroken.at(path, None, f"it is not text in {' or '.join(encodings)}")
 
 
-def rows(path: Path, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path, *, delimiter: str = ",", encodings: Sequence[str] = UTF_8) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of a table, its header included; lines are counted from 1, a row that spans some by its last."""
-    lines = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, strict=True)
+    lines = csv.reader(io.StringIO(text_of(path, encodings), newline=""), delimiter=delimiter, strict=True)
     try:
         for fields in lines:
             if fields:

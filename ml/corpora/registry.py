@@ -3,14 +3,23 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from ml.corpora.cremad import cremad
+from ml.corpora.emodb import emodb
+from ml.corpora.generic import generic
 from ml.corpora.goemotions import goemotions
+from ml.corpora.iemocap import iemocap
 from ml.corpora.importer import Importer
+from ml.corpora.kemdy19 import kemdy19
+from ml.corpora.kemdy20 import kemdy20
 from ml.corpora.meld import meld
 from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
 from ml.corpora.types import CorpusUnknown, LabelledUtterance, Skipped
 
-IMPORTERS: dict[str, Importer] = {importer.name: importer for importer in (ravdess, nemo, meld, goemotions)}
+IMPORTERS: dict[str, Importer] = {
+    importer.name: importer
+    for importer in (iemocap, kemdy19, kemdy20, meld, ravdess, nemo, emodb, cremad, goemotions, generic)
+}
 
 
 def find_importer(name: str) -> Importer:

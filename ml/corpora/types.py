@@ -49,6 +49,8 @@ class LabelledUtterance:
     style: str | None = None
     #: The corpus's own word for the label, before classes were merged: "calm", "excited".
     source_label: str | None = None
+    #: Whose judgement it is, None: what the corpus publishes as agreed.
+    annotator: str | None = None
 
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in EMOTIONS:
@@ -64,6 +66,11 @@ class LabelledUtterance:
             raise ValueError("a start without an end, or an end without a start")
         if self.start_s is not None and self.end_s is not None and not 0 <= self.start_s < self.end_s < float("inf"):
             raise ValueError("its times are no stretch of the audio")
+
+    @property
+    def says_something(self) -> bool:
+        """True when there is a label, votes, arousal or valence."""
+        return any(value is not None for value in (self.label, self.distribution, self.arousal, self.valence))
 
     @property
     def class_no(self) -> int:

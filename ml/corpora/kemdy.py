@@ -1,0 +1,113 @@
+"""What KEMDy19 and KEMDy20 share: tables of ratings with two lines of header, and transcripts with marks.
+
+The first header line names groups of columns (the cells after a name are empty), the second what each column is:
+
+    Numb,Wav,,…,Segment ID,Total Evaluation,,,Eval01F,,,Eval02M,,,…
+    ,start,end,…,,Emotion,Valence,Arousal,Emotion,Valence,Arousal,Emotion,Valence,Arousal,…
+
+Ten raters chose one of seven emotions and gave arousal and valence from 1 to 5, which are taken as they are (the means
+under Total Evaluation). Where two emotions have the most votes, both stand there (`neutral;happy`).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.corpora.reading import rows, text_of
+from ml.corpora.types import AFFECT_RANGE, CorpusBroken, LabelUnknown, shown
+from ml.corpora.votes import shares
+
+LABELS = {
+    "angry": "angry",
+    "anger": "angry",
+    "happy": "happy",
+    "happiness": "happy",
+    "neutral": "neutral",
+    "sad": "sad",
+    "sadness": "sad",
+    "fear": "fear",
+    "disgust": "disgust",
+    # As it stands in the published tables.
+    "disqust": "disgust",
+    "surprise": "surprise",
+}
+#: The older transcripts are in the Korean encoding, some tables too.
+ENCODINGS = ("utf-8-sig", "cp949")
+LICENCE = "ETRI Nanum agreement (research)"
+_RATER = re.compile(r"Eval\d+")
+#: Marks of the transcribers: laughter, breath, noise, overlap (a letter and a slash), stammering, fillers, doubt.
+_MARKS = re.compile(r"(?<!\w)[A-Za-z]/|[/*+]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One line of a table; `number` gives the order within a session."""
+
+    number: int
+    segment: str
+    #: None where emotions share the most votes.
+    label: str | None
+    source_label: str
+    valence: float | None
+    arousal: float | None
+    distribution: tuple[float, ...] | None
+
+
+def ratings(path: Path) -> Iterator[Rating]:
+    """The lines of a table of ratings; raises `CorpusBroken` or `LabelUnknown` with the line."""
+    content = rows(path, encodings=ENCODINGS)
+    _, header = next(content, (1, []))
+    names = [name.strip() for name in header]
+    missing = [name for name in ("Numb", "Segment ID", "Total Evaluation") if name not in names]
+    if missing:
+        raise CorpusBroken.at(path, 1, f"there is no column {', '.join(missing)}")
+    segment, total = names.index("Segment ID"), names.index("Total Evaluation")
+    raters = [place for place, name in enumerate(names) if _RATER.match(name)]
+    next(content, None)
+    for line, fields in content:
+        if not any(fields):
+            continue
+        if len(fields) < max([total + 3, *(place + 1 for place in raters)]) or not fields[names.index("Numb")].strip():
+            raise CorpusBroken.at(path, line, f"it has {len(fields)} fields, or no number")
+        votes = [_labels(path, line, fields[place]) for place in raters]
+        agreed = _labels(path, line, fields[total])
+        yield Rating(
+            number=int(_number(path, line, fields[names.index("Numb")]) or 0),
+            segment=fields[segment].strip(),
+            label=agreed[0] if len(agreed) == 1 else None,
+            source_label=fields[total].strip(),
+            valence=_points(path, line, fields[total + 1]),
+            arousal=_points(path, line, fields[total + 2]),
+            distribution=shares(votes),
+        )
+
+
+def said(audio: Path) -> str | None:
+    """The transcript beside a recording, without the transcribers' marks; None when there is none."""
+    path = audio.with_suffix(".txt")
+    if not path.is_file():
+        return None
+    return " ".join(_MARKS.sub(" ", text_of(path, ENCODINGS)).split()) or None
+
+
+def _labels(path: Path, line: int, field: str) -> list[str]:
+    words = [word.strip().lower() for word in field.split(";") if word.strip()]
+    unknown = next((word for word in words if word not in LABELS), None)
+    if unknown is not None:
+        raise LabelUnknown.at(path, line, f"{shown(unknown)} is none of KEMDy's emotions")
+    return [LABELS[word] for word in words]
+
+
+def _points(path: Path, line: int, field: str) -> float | None:
+    value = _number(path, line, field)
+    if value is not None and not AFFECT_RANGE[0] <= value <= AFFECT_RANGE[1]:
+        raise CorpusBroken.at(path, line, "valence or arousal is not from 1 to 5")
+    return value
+
+
+def _number(path: Path, line: int, field: str) -> float | None:
+    try:
+        return float(field) if field.strip() else None
+    except ValueError:
+        raise CorpusBroken.at(path, line, "there is no number where one belongs") from None
