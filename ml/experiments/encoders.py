@@ -17,6 +17,7 @@ from ml.encoders.framing import centre
 from ml.encoders.speech import SpeechEncoder, normalise
 from ml.encoders.text import TextEncoder
 from ml.errors import ModelError
+from ml.quiet import quiet
 
 
 def bundled(name: str) -> BundleMeta | None:
@@ -31,7 +32,8 @@ def speech_encoder(name: str, device: str) -> SpeechEncoder:
     """The encoder of that name, whose frames meet those of the mel spectrogram; raises `ModelError`."""
     meta = bundled(name)
     if meta is None:
-        encoder = SpeechEncoder.load(name, device=device)
+        with quiet():
+            encoder = SpeechEncoder.load(name, device=device)
     else:
         if meta.kind != "makiuchi-speech":
             raise ModelError(f"bundle {name} holds a {meta.kind} model, no speech encoder")
@@ -46,7 +48,8 @@ def speech_encoder(name: str, device: str) -> SpeechEncoder:
 @functools.lru_cache(maxsize=4)
 def text_encoder(name: str, device: str) -> TextEncoder:
     """The encoder of that name; raises `ModelError`."""
-    return TextEncoder.load(name, device=device)
+    with quiet():
+        return TextEncoder.load(name, device=device)
 
 
 def content_hash(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:

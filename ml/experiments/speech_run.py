@@ -20,6 +20,8 @@ from ml.training.splits import Fold, development_set
 
 #: The fold that trains on everybody, for a bundle.
 ALL = "all"
+#: Width of the paper's encoder, where there is none.
+PAPER_WIDTH = 1024
 
 
 @dataclass
@@ -106,17 +108,13 @@ def _piece(
     return Piece(f"{variant} {fold.name}", context.folder("speech", variant, fold.name), job)
 
 
-#: Width of the paper's encoder, where there is none.
-PAPER_WIDTH = 1024
-
-
 def probes(results: dict[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Rows of the table of the speaker probe."""
     return [{"variant": variant, **own[0]["probe"]} for variant, own in results.items() if own and "probe" in own[0]]
 
 
 def reconstructions(results: dict[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Rows about the rebuilt mel spectrogram on unseen speakers, over all folds; None for a model that rebuilds none."""
+    """Rows about the mel spectrogram rebuilt for unseen speakers, over all folds; None where none is rebuilt."""
     rows = []
     for variant, own in results.items():
         parts = [result["reconstruction"] for result in own if "reconstruction" in result]

@@ -115,8 +115,11 @@ def _probe(report: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     cells = (
-        [r["variant"], str(r["numbers_per_segment"]), str(r["speakers"]), str(r["utterances"])]
-        + [share(r["accuracy"]), share(r["chance"])]
+        [
+            r["variant"],
+            *(str(r[name]) for name in ("numbers_per_segment", "speakers", "utterances")),
+            *(share(r[name]) for name in ("accuracy", "chance")),
+        ]
         for r in rows
     )
     return [

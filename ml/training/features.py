@@ -1,4 +1,4 @@
-"""The features of a data set as training reads them: cut from the cache, or computed again where its bound left none."""
+"""The features of a data set as training reads them: cut from the cache, or computed where it has none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

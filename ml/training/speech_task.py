@@ -1,4 +1,4 @@
-"""Source A's speech model as the trainer sees it: crops of 96 frames, three losses, utterances judged by their pieces."""
+"""Source A's speech model as the trainer sees it: random crops, three losses, judged by utterance."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The training loop of every model here.
 
-A loop of our own: it is a page long, and what libraries add (callbacks, launchers, loggers) would have to be bent to give
-the one thing that matters here, that a run which was killed goes on to the same weights.
+A loop of our own: it is a page long, and what libraries add (callbacks, launchers, loggers) would have to be bent to
+give the one thing that matters here, that a run which was killed goes on to the same weights.
 
 A step depends on nothing but the weights, the optimiser and (seed, step): batches and dropout are drawn from generators
 seeded with those two, so a resumed run needs no memory of random states or of the order of items.
@@ -193,13 +193,13 @@ class _Run:
         for number, own in optimiser["state"].items():
             tensors |= {f"optimiser.{number}.{name}": t for name, t in own.items()}
         history = {"rows": self.history.rows, "step": self.history.step, "best_step": self.history.best_step}
-        best_score = self.history.best_score if self.best else None
-        scaler = self.scaler.state_dict()
-        write_checkpoint(
-            self.path,
-            tensors,
-            {"run": self._identity(), "history": history, "best_score": best_score, "scaler": scaler},
-        )
+        state = {
+            "run": self._identity(),
+            "history": history,
+            "best_score": self.history.best_score if self.best else None,
+            "scaler": self.scaler.state_dict(),
+        }
+        write_checkpoint(self.path, tensors, state)
 
     def restore(self) -> None:
         if not self.path.is_file():

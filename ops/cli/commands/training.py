@@ -95,7 +95,8 @@ def train(
     from ops.cli.session import session
 
     with session(json) as current:
-        from ops.cli.training import Options, train as run
+        from ops.cli.training import Options
+        from ops.cli.training import train as run
 
         del given["json"]
         run(current, Options(**given))
