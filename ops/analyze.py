@@ -90,7 +90,7 @@ def analyze(
     jobs.require_archive(archive)
     from ml.profiles import load_profile
 
-    chosen = load_profile(profile or settings.profile)
+    chosen = load_profile(profile or settings.profile, trained=settings.models)
     announce(chosen, settings.home, console)
     reached = access.start(settings, lambda line: say(console, line))
     from workers.enqueue import JobOptions

@@ -130,7 +130,7 @@ def preload(queues: Collection[str]) -> None:
         if "gpu" in queues:
             from ml.profiles import load_profile
 
-            profile = load_profile(settings().profile)
+            profile = load_profile(settings().profile, trained=settings().models)
             models(profile.fingerprint(), profile.resolve())
         if "align" in queues:
             import torch

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     artifacts_url: str | None = None
     #: Folder that zip and tar files are unpacked to, the same for all workers; None: `unpacked` under `home`.
     unpacked_dir: Path | None = None
+    #: Folder of models trained here, which profiles name as `trained:NAME`; None: `models` under `home`.
+    models_dir: Path | None = None
     #: What one zip or tar file may unpack to, at most, in GB.
     unpack_gb: Count = 200
     #: An unpacked archive that nobody reads for so many days, and that no live job is about, is removed.
@@ -101,7 +103,7 @@ class Settings(BaseSettings):
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("home", "unpacked_dir")
+    @field_validator("home", "unpacked_dir", "models_dir")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return None if folder is None else folder.expanduser().absolute()
@@ -143,6 +145,11 @@ class Settings(BaseSettings):
     def unpacked(self) -> Path:
         """The folder that zip and tar files are unpacked to."""
         return self.unpacked_dir or self.home / "unpacked"
+
+    @property
+    def models(self) -> Path:
+        """The folder of the models trained here."""
+        return self.models_dir or self.home / "models"
 
     @property
     def torch_threads(self) -> int:

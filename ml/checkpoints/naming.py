@@ -11,8 +11,9 @@ from ml.checkpoints.content import INDEX
 from ml.checkpoints.errors import CheckpointChanged, CheckpointMissing
 
 #: `owner/name` as the Hub allows it, perhaps with the revision to take.
-_HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
+_HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w./-]+))?")
 _FINGERPRINT = re.compile(r"#([0-9a-f]{16})$")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ class Checkpoint:
             raise CheckpointMissing(f"{self.source} cannot be read ({type(exc).__name__})") from exc
         return replace(self, fingerprint=_remembered(self.source, state))
 
+    def committed(self) -> "Checkpoint":
+        """As `pinned`, and a Hub id with the commit that its revision, or the Hub's main one, stands for now.
+
+        Fetches the files where need be; raises `CheckpointMissing`.
+        """
+        if self.local or _COMMIT.fullmatch(self.revision or ""):
+            return self.pinned()
+        commit = self.folder().name
+        return replace(self, revision=commit) if _COMMIT.fullmatch(commit) else self
+
     def folder(self) -> Path:
         """The folder with the files, fetched from the Hub (or its cache) where need be.
 
@@ -93,6 +104,8 @@ def _files(folder: Path) -> Iterator[Path]:
     names |= {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", INDEX}
     # What a recogniser's checkpoint has besides.
     names |= {"generation_config.json", "tokenizer.json", "merges.txt", "normalizer.json"}
+    # What tokenizers of texts have besides.
+    names |= {"vocab.txt", "spiece.model", "sentencepiece.bpe.model"}
     for path in folder.iterdir():
         if path.name in names or path.match("model*.safetensors"):
             yield path
@@ -102,7 +115,7 @@ def _fetched(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        wanted = ["*.json", "*.txt", "model*.safetensors"]
+        wanted = ["*.json", "*.txt", "*.model", "model*.safetensors"]
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     except (OSError, ValueError) as exc:
         raise CheckpointMissing(

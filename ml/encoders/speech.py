@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from ml.encoders.framing import FIELD, centre, centred_frames
+from ml.encoders.source import verified_folder
 from ml.errors import ModelError
 
 #: Shorter waveforms give no frame: the receptive field of the convolutions is 25 ms.
@@ -88,15 +89,23 @@ class SpeechEncoder:
         self._pads = model.config.feat_extract_norm == "layer"
 
     @classmethod
-    def load(cls, source: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> "SpeechEncoder":
-        """Load a local folder in the Hub's format, or a Hub id; raises `ModelError` when it is not there."""
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        sha256: str | None = None,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> "SpeechEncoder":
+        """Load a local folder in the Hub's format, or a Hub id.
+
+        Raises `ModelError` when it is not there or not the one that `sha256` names.
+        """
+        folder = verified_folder(str(source), sha256)
         try:
-            model = Wav2Vec2Model.from_pretrained(source, dtype=dtype, use_safetensors=True)
+            model = Wav2Vec2Model.from_pretrained(folder, dtype=dtype, use_safetensors=True)
         except (OSError, ValueError) as exc:
-            raise ModelError(
-                f"speech encoder {source} cannot be loaded: {exc}",
-                hint="Name a local folder with config.json and model.safetensors, or a Hub id while online.",
-            ) from exc
+            raise ModelError(f"speech encoder {source} cannot be loaded: {exc}") from exc
         return cls(model.to(device))
 
     @classmethod

@@ -3,10 +3,7 @@
 Special tokens are those that the checkpoint's own tokenizer adds, so any family of `AutoModel` with token vectors does.
 """
 
-import hashlib
-import importlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,35 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
+from ml.encoders.source import verified_folder
 from ml.errors import ModelError
 
 #: Longer texts are cut: an utterance of 15 s holds about 50 words.
 MAX_TOKENS = 126
 TEXTS_PER_PASS = 32
-
-
-def resolve_source(source: str) -> str:
-    """`package:NAME` is the model folder that an installed package carries; anything else is a folder or a Hub id."""
-    if not source.startswith("package:"):
-        return source
-    name = source.removeprefix("package:")
-    try:
-        return str(importlib.import_module(name).get_model_path())
-    except (ImportError, AttributeError) as exc:
-        raise ModelError(
-            f"the package {name}, which carries the text encoder, is not installed",
-            hint="Run `make setup`; the package is installed without its dependencies.",
-        ) from exc
-
-
-def weights_sha256(source: str) -> str:
-    """SHA-256 of a local encoder's model.safetensors."""
-    path = Path(resolve_source(source)) / "model.safetensors"
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as exc:
-        raise ModelError(f"the text encoder {source} has no readable model.safetensors") from exc
 
 
 class TextEncoder:
@@ -66,12 +40,7 @@ class TextEncoder:
 
         Raises `ModelError` when the encoder is missing, is not the one `sha256` names, or the delta does not fit it.
         """
-        if sha256 is not None and weights_sha256(source) != sha256:
-            raise ModelError(
-                f"the text encoder {source} is not the one the model was trained on",
-                hint="Install the version that pyproject.toml pins.",
-            )
-        folder = resolve_source(source)
+        folder = verified_folder(source, sha256)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
             model = AutoModel.from_pretrained(folder, use_safetensors=True)

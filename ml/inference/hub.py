@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.checkpoints.errors import CheckpointUnsupported
+from ml.encoders.source import verified_folder
 from ml.models.hub.audio import AudioClassifier
 from ml.models.hub.labels import LabelMap
-from ml.models.hub.loading import ClassifierUnusable, is_multi_label
+from ml.models.hub.loading import HINT, is_multi_label
 from ml.models.hub.text import TextClassifier
 from ml.models.spoken import words_of
-from ml.profiles.hub import folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Outputs:
 
     @classmethod
     def of(cls, side: dict[str, Any], classifier: AudioClassifier | TextClassifier) -> "Outputs":
-        """From a side of a specification; raises `ClassifierUnusable` when the weights have another number of labels."""
+        """From a side of a specification; raises `CheckpointUnsupported` when the weights have other outputs."""
         config = side["config"]
         labels = LabelMap(tuple(config["names"]), config["map"])
         if classifier.model.config.num_labels != len(labels.names):
-            raise ClassifierUnusable(f"{side['name']} has other outputs than its configuration names")
+            raise CheckpointUnsupported(f"{side['name']} has other outputs than its configuration names", hint=HINT)
         return cls(labels, side["temperature"], is_multi_label(classifier.model))
 
     def mean(self, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -53,7 +53,7 @@ class HubSpeech:
     @classmethod
     def load(cls, side: dict[str, Any], device: str) -> "HubSpeech":
         """Build from a side of a specification; raises `ModelError`."""
-        classifier = AudioClassifier.load(Path(folder_of(side["location"])), device=device)
+        classifier = AudioClassifier.load(verified_folder(side["location"], side["sha256"]), device=device)
         return cls(classifier, Outputs.of(side, classifier))
 
     def frames(self, waveforms: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
@@ -77,7 +77,7 @@ class HubText:
     @classmethod
     def load(cls, side: dict[str, Any], device: str) -> "HubText":
         """Build from a side of a specification; raises `ModelError`."""
-        classifier = TextClassifier.load(Path(folder_of(side["location"])), device=device)
+        classifier = TextClassifier.load(verified_folder(side["location"], side["sha256"]), device=device)
         return cls(classifier, Outputs.of(side, classifier))
 
     def spoken(self, text: str | None) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import ModelError
+from ml.inference.hub import HubSpeech, HubText
+from ml.inference.makiuchi import MakiuchiSpeech, MakiuchiText
 
 Arrays = list[NDArray[np.float32]]
 
@@ -38,9 +40,6 @@ class TextSide(Protocol):
 
 def load_speech(side: dict[str, Any], device: str) -> SpeechSide:
     """The speech model of a specification's `speech`; raises `ModelError` when it is missing, changed or unusable."""
-    from ml.inference.hub import HubSpeech
-    from ml.inference.makiuchi import MakiuchiSpeech
-
     match side["kind"]:
         case "makiuchi-speech":
             return MakiuchiSpeech.load(side, device)
@@ -51,9 +50,6 @@ def load_speech(side: dict[str, Any], device: str) -> SpeechSide:
 
 def load_text(side: dict[str, Any], device: str) -> TextSide:
     """The text model of a specification's `text`; raises `ModelError` when it is missing, changed or unusable."""
-    from ml.inference.hub import HubText
-    from ml.inference.makiuchi import MakiuchiText
-
     match side["kind"]:
         case "makiuchi-text":
             return MakiuchiText.load(side, device)

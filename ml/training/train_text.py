@@ -23,7 +23,8 @@ from ml.corpora.goemotions import goemotions
 from ml.corpora.meld import meld
 from ml.corpora.types import LabelledUtterance
 from ml.emotions import EMOTIONS
-from ml.encoders.text import TextEncoder, weights_sha256
+from ml.encoders.source import weights_sha256
+from ml.encoders.text import TextEncoder
 from ml.models.calibration import fit_temperature
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
 from ml.training.metrics import balanced_accuracy, confusion, macro_f1

@@ -59,7 +59,7 @@ def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, 
 
     settings = load_settings()
     jobs.require_archive(path)
-    chosen = load_profile(profile or settings.profile)
+    chosen = load_profile(profile or settings.profile, trained=settings.models)
     announce(chosen, settings.home, session.err)
     reached = access.reach(settings, session.say)
     from workers.enqueue import JobOptions

@@ -17,7 +17,7 @@ from ops.local import processes
 from ops.local.errors import HomeUnusable
 from ops.local.programs import SUPERVISOR, WORKERS
 from ops.local.services import known
-from workers.settings import load_settings, settings_file
+from workers.settings import Settings, load_settings, settings_file
 
 MIN_FREE_BYTES = 2_000_000_000
 
@@ -50,7 +50,7 @@ def doctor() -> list[Check]:
     named = sorted(name for name in os.environ if name.startswith("TENOR_"))
     source = f"{file if file.exists() else 'no file'}; variables: {', '.join(named) or 'none'}"
     checks.append(Check("settings", True, source))
-    checks += [_disk(settings.home), *_models(settings.profile)]
+    checks += [_disk(settings.home), *_models(settings)]
     try:
         services = known(settings)
     except HomeUnusable as exc:
@@ -89,11 +89,11 @@ def _disk(home: Path) -> Check:
     return Check("disk", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free at {present}", "Free some space.")
 
 
-def _models(profile: str) -> list[Check]:
+def _models(settings: Settings) -> list[Check]:
     from ml.profiles import load_profile
 
     try:
-        loaded = load_profile(profile)
+        loaded = load_profile(settings.profile, trained=settings.models)
         loaded.resolve()
     except TenorError as exc:
         return [Check("models", False, str(exc), exc.hint)]

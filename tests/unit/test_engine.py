@@ -173,7 +173,7 @@ def test_another_text_encoder_than_the_pinned_one_is_refused(profile_path: Path)
     spec["text"] = copy.deepcopy(spec["text"])
     spec["text"]["config"]["encoder"]["sha256"] = "0" * 64
 
-    with pytest.raises(ModelError, match="not the one the model was trained on"):
+    with pytest.raises(ModelError, match="not the one that was pinned"):
         Engine.load(spec)
 
 

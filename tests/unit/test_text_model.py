@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.encoders.text import MAX_TOKENS, TextEncoder, weights_sha256
+from ml.encoders.source import weights_sha256
+from ml.encoders.text import MAX_TOKENS, TextEncoder
 from ml.errors import ModelError
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
 from tests.unit import tiny_models

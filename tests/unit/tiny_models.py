@@ -7,7 +7,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast, Wav2Vec2Confi
 
 from ml.bundles import BundleMeta, save_bundle
 from ml.emotions import EMOTIONS
-from ml.encoders.text import weights_sha256
+from ml.encoders.source import weights_sha256
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig

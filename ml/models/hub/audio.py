@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, PreTrainedModel
 
+from ml.checkpoints.errors import CheckpointUnreadable, CheckpointUnsupported
 from ml.encoders.speech import MAX_PASS_S, MIN_SAMPLES, SAMPLE_RATE
-from ml.models.hub.loading import ClassifierUnusable, load_classifier
+from ml.models.hub.loading import HINT, load_classifier
 
 #: Longer utterances are judged in pieces of at most this many samples, unless the model takes less at once.
 WINDOW = 30 * SAMPLE_RATE
@@ -41,15 +42,16 @@ class AudioClassifier:
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> "AudioClassifier":
-        """Load a folder in the Hub's format; raises `ClassifierUnusable`."""
+        """Load a folder in the Hub's format; raises errors of `ml.checkpoints.errors`."""
         model = load_classifier(AutoModelForAudioClassification, folder)
         try:
             extractor = AutoFeatureExtractor.from_pretrained(folder)
         except (OSError, ValueError) as exc:
-            raise ClassifierUnusable(f"the checkpoint in {folder} has no usable preprocessor_config.json") from exc
+            raise CheckpointUnreadable(f"the checkpoint in {folder} has no usable preprocessor_config.json") from exc
         if extractor.sampling_rate != SAMPLE_RATE:
-            raise ClassifierUnusable(
-                f"the checkpoint in {folder} hears {extractor.sampling_rate} Hz, but audio is analysed at 16000 Hz"
+            raise CheckpointUnsupported(
+                f"the checkpoint in {folder} hears {extractor.sampling_rate} Hz, but audio is analysed at 16000 Hz",
+                hint=HINT,
             )
         return cls(model.to(device), extractor)
 

@@ -5,21 +5,18 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from ml.errors import ModelError
+from ml.checkpoints.errors import CheckpointUnreadable, CheckpointUnsupported
 
 #: Parameters that only training uses and that some published checkpoints lack.
 _TRAINING_ONLY = ("masked_spec_embed",)
 
 
-class ClassifierUnusable(ModelError):
-    """The folder holds no classifier that can be run as it is."""
-
-    code = "classifier_unusable"
-    hint = "Name a checkpoint that was saved with its classification head, in safetensors, for transformers alone."
+#: What to do about a checkpoint that cannot be run as a classifier.
+HINT = "Name a checkpoint that was saved with its classification head, in safetensors, for transformers alone."
 
 
 def load_classifier(auto: Any, folder: Path) -> PreTrainedModel:
-    """The model of a folder by an `AutoModelFor…` class; raises `ClassifierUnusable`.
+    """The model of a folder by an `AutoModelFor…` class; raises `CheckpointUnsupported` or `CheckpointUnreadable`.
 
     `transformers` gives layers that it finds no weights for random ones and a warning, so that a checkpoint whose head
     is named otherwise would score at random. Here it is refused.
@@ -27,16 +24,16 @@ def load_classifier(auto: Any, folder: Path) -> PreTrainedModel:
     try:
         model, report = auto.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, KeyError) as exc:
-        raise ClassifierUnusable(f"the classifier in {folder} cannot be loaded: {exc}") from exc
+        raise CheckpointUnreadable(f"the classifier in {folder} cannot be loaded ({type(exc).__name__})") from exc
     missing = sorted(name for name in report["missing_keys"] if not name.endswith(_TRAINING_ONLY))
     unfit = [*missing, *sorted(str(name) for name in report.get("mismatched_keys", ()))]
     if unfit:
-        raise ClassifierUnusable(
-            f"the checkpoint in {folder} lacks {len(unfit)} of the model's tensors, {unfit[0]} among them: its head "
-            f"would be random"
+        raise CheckpointUnsupported(
+            f"the checkpoint in {folder} lacks {len(unfit)} of its model's tensors ({unfit[0]}), which would be random",
+            hint=HINT,
         )
     if model.config.num_labels < 2 or model.config.problem_type == "regression":
-        raise ClassifierUnusable(f"the checkpoint in {folder} predicts values, not classes")
+        raise CheckpointUnsupported(f"the checkpoint in {folder} predicts values, not classes", hint=HINT)
     loaded: PreTrainedModel = model.eval()
     return loaded
 

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from ml.models.hub.loading import ClassifierUnusable, load_classifier
+from ml.checkpoints.errors import CheckpointUnreadable
+from ml.models.hub.loading import load_classifier
 
 #: Longer texts are cut, if the tokenizer does not name a smaller bound: an utterance of 60 s holds about 200 words.
 MAX_TOKENS = 512
@@ -25,12 +26,12 @@ class TextClassifier:
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> "TextClassifier":
-        """Load a folder in the Hub's format; raises `ClassifierUnusable`."""
+        """Load a folder in the Hub's format; raises errors of `ml.checkpoints.errors`."""
         model = load_classifier(AutoModelForSequenceClassification, folder)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError) as exc:
-            raise ClassifierUnusable(f"the checkpoint in {folder} has no usable tokenizer") from exc
+            raise CheckpointUnreadable(f"the checkpoint in {folder} has no usable tokenizer") from exc
         return cls(model.to(device), tokenizer)
 
     @torch.inference_mode()
