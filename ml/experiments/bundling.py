@@ -1,15 +1,16 @@
 """What a run leaves for use: bundles of the final models, and a profile that names them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ml.bundles import BundleMeta, save_bundle
+from ml.bundles import BundleMeta, load_bundle, save_bundle
 from ml.corpora.registry import find_importer
-from ml.encoders.text import weights_sha256
+from ml.encoders.source import weights_sha256
 from ml.experiments.context import Context
 from ml.experiments.encoders import bundled, speech_encoder
 from ml.experiments.speech_folds import MODEL
@@ -20,18 +21,23 @@ SPEECH, TEXT, PROFILE = "speech", "text", "profile.toml"
 
 
 def speech_bundle(context: Context, result: dict[str, Any], metrics: dict[str, Any]) -> Path:
-    """Write the bundle of the speech model that was trained on all speakers; weights in half precision."""
+    """Write the bundle of the speech model that was trained on all speakers; weights in half precision.
+
+    An encoder of a bundle goes with it; a checkpoint, which may be large, is named by source and hash.
+    """
     plan = context.plan
     tensors, state = read_checkpoint(context.folder("speech", plan.variants[0], ALL) / MODEL)
-    encoder = speech_encoder(plan.encoder, plan.device)
-    tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.model.state_dict().items()}
-    config = {
-        "encoder": _encoder_fields(encoder.model.config),
-        "do_normalize": encoder.do_normalize,
-        "centred": encoder.centred,
-        "head": state["config"]["emotion"],
-    }
-    known = bundled(plan.encoder)
+    known = None
+    config: dict[str, Any] = {"encoder": {"source": "mel"}, "head": state["config"]["emotion"]}
+    if plan.variants[0] != "mel":
+        known = bundled(plan.encoder)
+        encoder = speech_encoder(plan.encoder, plan.device)
+        config |= {"do_normalize": encoder.do_normalize, "centred": encoder.centred}
+        if known is None:
+            config["encoder"] = _named(plan.encoder)
+        else:
+            config["encoder"] = known.config["encoder"]
+            tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.model.state_dict().items()}
     folder = context.out / "bundles" / SPEECH
     meta = _meta(context, "makiuchi-speech", config, metrics, result, languages=(), corpora=plan.corpora)
     if known is not None:
@@ -45,8 +51,7 @@ def text_bundle(context: Context, result: dict[str, Any], metrics: dict[str, Any
     plan = context.plan
     encoder = plan.text_encoders[0]
     tensors, state = read_checkpoint(context.folder("text", encoder, ALL) / MODEL)
-    source = str(Path(encoder).resolve()) if Path(encoder).is_dir() else encoder
-    config = {"encoder": {"source": source, "sha256": weights_sha256(source)}, "head": state["config"]}
+    config = {"encoder": _named(encoder), "head": state["config"]}
     folder = context.out / "bundles" / TEXT
     corpora = plan.text_corpora or plan.corpora
     meta = _meta(context, "makiuchi-text", config, metrics, result, languages=tuple(languages), corpora=corpora)
@@ -65,6 +70,13 @@ def write_profile(context: Context, sides: Sequence[str], weights: tuple[float, 
     path = context.out / PROFILE
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def install(bundles: Mapping[str, Path], models: Path, name: str) -> None:
+    """Copy bundles to where profiles find `trained:NAME-speech` and `trained:NAME-text`."""
+    for side, folder in bundles.items():
+        bundle = load_bundle(str(folder))
+        save_bundle(models / f"{name}-{side}", bundle.meta, bundle.tensors)
 
 
 def _meta(
@@ -95,8 +107,6 @@ def _meta(
 
 def _inherit(meta: BundleMeta, encoder: BundleMeta) -> BundleMeta:
     """A model is no freer than the encoder that it holds."""
-    from dataclasses import replace
-
     licence = meta.licence if encoder.licence in meta.licence else f"{meta.licence} and {encoder.licence}"
     return replace(
         meta,
@@ -106,12 +116,10 @@ def _inherit(meta: BundleMeta, encoder: BundleMeta) -> BundleMeta:
     )
 
 
-def _encoder_fields(config: Any) -> dict[str, Any]:
-    """What a `Wav2Vec2Config` is rebuilt from: the fields that are not its defaults."""
-    fields: dict[str, Any] = config.to_diff_dict()
-    for name in ("architectures", "dtype", "torch_dtype", "transformers_version", "model_type", "_name_or_path"):
-        fields.pop(name, None)
-    return fields
+def _named(encoder: str) -> dict[str, Any]:
+    """An encoder that stays where it is: its source and the hash of its weights."""
+    source = str(Path(encoder).resolve()) if Path(encoder).is_dir() else encoder
+    return {"source": source, "sha256": weights_sha256(source)}
 
 
 def _half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ml.experiments.plan import Plan
 from ml.training.crossval import Compute, Job, Piece, compute_all, result_of
@@ -53,7 +53,7 @@ class Context:
     workers: int
     watch: Watcher
 
-    def compute(self, stage: str, pieces: list[Piece[Job]], compute: Compute[Job]) -> list[dict[str, object]]:
+    def compute(self, stage: str, pieces: list[Piece[Job]], compute: Compute[Job]) -> list[dict[str, Any]]:
         """Results of all pieces, of which those that are missing are computed."""
         self.watch.begin(stage, len(pieces))
         compute_all(pieces, compute, workers=self.workers, report=self.watch.trained)

@@ -22,7 +22,9 @@ class ExtraMissing(TenorError):
     """A package that is only installed on request is not installed."""
 
     code = "extra_missing"
-    hint = "Install it: .venv/bin/pip install opensmile (its licence does not allow commercial use)."
+    hint = (
+        "Install the extra: .venv/bin/pip install -e '.[egemaps]' (openSMILE's licence does not allow commercial use)."
+    )
 
 
 def egemaps(items: Sequence[LabelledUtterance], data: SpeechSet) -> NDArray[np.float32]:

@@ -34,14 +34,15 @@ def evaluate(
     split: str | None,
     device: str,
     counted: Counted,
+    trained: Path | None = None,
 ) -> dict[str, Any]:
     """Per modality (speech, text, fused) accuracy, balanced_accuracy, weighted_f1, ece, n and more; None without any.
 
     Items whose label is none of the profile's (or of `classes`) are left out and counted in the notes. With `classes`
     the probabilities are restricted to them and normalised again. Without audio there is no speech side, and fused is
-    text alone.
+    text alone. `trained` is the folder of models that `trained:NAME` stands for.
     """
-    spec = load_profile(profile).resolve()
+    spec = load_profile(profile, trained=trained).resolve()
     wanted = tuple(label for label in spec["labels"] if classes is None or label in classes)
     items, notes = _items(name, place, wanted, split)
     engine = Engine.load(spec, device)

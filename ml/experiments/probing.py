@@ -27,7 +27,8 @@ def probe_speakers(task: SpeechTask, job: "SpeechJob") -> dict[str, Any]:
         speaker: np.random.default_rng(job.seed).permutation(_count(coded, speaker)) for speaker in range(len(names))
     }
     seen = [0] * len(names)
-    train, test = [], []
+    train: list[CodedUtterance] = []
+    test: list[CodedUtterance] = []
     for utterance in coded:
         place = turn[utterance.speaker][seen[utterance.speaker]]
         (test if place % HELD_OUT == 0 else train).append(utterance)

@@ -30,12 +30,12 @@ def train_makiuchi(context: Context) -> dict[str, Any]:
     items, labels = speech.prepared.items, speech.prepared.data.labels
     speakers = [item.speaker for item in items]
     rows = [figures(o, labels, speakers, plan.classes) for o in speech.outcomes if len(o.items)]
-    report = _report(context, manifest, items, speech.kind, speech.folds) | {
+    report: dict[str, Any] = _report(context, manifest, items, speech.kind, speech.folds) | {
         "rows": rows,
         "missing": [{"name": o.name, "notes": list(o.notes)} for o in speech.outcomes if not len(o.items)],
         "notes": [*notes, *speech.prepared.notes, *_seen_before(context)],
-        "reconstruction": reconstructions(speech.results),  # type: ignore[arg-type]
-        "probe": probes(speech.results),  # type: ignore[arg-type]
+        "reconstruction": reconstructions(speech.results),
+        "probe": probes(speech.results),
         "curves": _curves(speech.results),
     }
     text = _text_beside(context, speech) if plan.text_encoders else None
@@ -155,7 +155,8 @@ def _bundles(
     """Train on everything, write what a profile can name; returns where it is."""
     written: dict[str, Any] = {}
     kept = ("n", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "recall", "ece_before", "ece_after")
-    if speech is not None and (final := train_final(context, speech)) is not None:
+    if speech is not None:
+        final = train_final(context, speech)
         metrics = {"cross_validation": {name: report["rows"][0][name] for name in kept}}
         written["speech"] = str(bundling.speech_bundle(context, final, metrics))
     if text is not None:

@@ -1,6 +1,6 @@
 """The speech side of a run: variants of the model and baselines over the same folds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +68,9 @@ def run_speech(context: Context, manifest: Manifest) -> SpeechResults:
     return SpeechResults(prepared, kind, folds, results, outcomes)
 
 
-def train_final(context: Context, speech: SpeechResults) -> dict[str, Any] | None:
-    """Train the first variant on all speakers, for a bundle; None for mel input, which no profile can use."""
+def train_final(context: Context, speech: SpeechResults) -> dict[str, Any]:
+    """Train the first variant on all speakers, for a bundle."""
     variant = context.plan.variants[0]
-    if variant == "mel":
-        return None
     data, seed = speech.prepared.data, context.plan.seed
     train, held = np.arange(len(data)), np.zeros(0, dtype=np.int64)
     if not context.plan.faithful:
@@ -108,12 +106,12 @@ def _piece(
     return Piece(f"{variant} {fold.name}", context.folder("speech", variant, fold.name), job)
 
 
-def probes(results: dict[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+def probes(results: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Rows of the table of the speaker probe."""
     return [{"variant": variant, **own[0]["probe"]} for variant, own in results.items() if own and "probe" in own[0]]
 
 
-def reconstructions(results: dict[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+def reconstructions(results: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Rows about the mel spectrogram rebuilt for unseen speakers, over all folds; None where none is rebuilt."""
     rows = []
     for variant, own in results.items():

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ml.errors import TenorError
 from ml.experiments import baselines
+from ml.experiments.bundling import install
 from ml.experiments.context import Context
 from ml.experiments.dataset import classes_of
 from ml.experiments.plan import PAPER_SPEECH, PAPER_TEXT, SHIPPED_SPEECH, SHIPPED_TEXT, VARIANTS, Plan, PlanUnsuitable
@@ -25,6 +26,8 @@ from workers.settings import load_settings
 TEXT_SCHEDULE = Schedule(steps=4000, batch=32, rate=1e-3)
 #: The paper's steps and batch for texts (source A, section 4.2).
 PAPER_TEXT_STEPS, PAPER_TEXT_BATCH = 412_800, 4
+#: The profile whose models a faithful run of the recipe of that name makes.
+PAPER_PROFILE = "makiuchi2021"
 ALL_BASELINES = ("mel", *dict.fromkeys((*baselines.SPEECH, *baselines.TEXT)))
 
 
@@ -96,7 +99,7 @@ class Options:
         )
 
     def _schedule(self, schedule: Schedule) -> Schedule:
-        given = {
+        given: dict[str, Any] = {
             "steps": self.steps,
             "batch": self.batch,
             "rate": self.rate,
@@ -114,10 +117,11 @@ class Options:
     def _text_encoders(self) -> tuple[str, ...]:
         if self.encoders:
             return tuple(name.strip() for name in self.encoders.split(","))
-        default = PAPER_TEXT if self.faithful else SHIPPED_TEXT
         if self.text_encoder:
             return (self.text_encoder,)
-        return (default,) if self.recipe == "text" or self.text_corpus else ()
+        if self.faithful:
+            return (PAPER_TEXT,)
+        return (SHIPPED_TEXT,) if self.recipe == "text" or self.text_corpus else ()
 
 
 def _place(said: str, data: Path | None) -> tuple[str, str]:
@@ -144,6 +148,12 @@ def train(session: Session, options: Options) -> None:
         context = Context(plan, out, CachePlace(folder, int(options.cache_gb * 1e9)), options.workers, watch)
         report = (train_text if plan.recipe == "text" else train_makiuchi)(context)
     path = write_report(report, out)
+    if plan.faithful and plan.bundle and plan.recipe == PAPER_PROFILE:
+        bundles = {side: Path(report["bundles"][side]) for side in ("speech", "text")}
+        install(bundles, load_settings().models, PAPER_PROFILE)
+        session.say(
+            f"The profile {PAPER_PROFILE} now has its models: tenor analyze RECORDINGS --profile {PAPER_PROFILE}"
+        )
     if session.json_output:
         session.document(report)
         return
@@ -205,6 +215,7 @@ def evaluate(
             split=split,
             device=device or default_device(),
             counted=watch.counted,
+            trained=load_settings().models,
         )
     if session.json_output:
         session.document(found)
