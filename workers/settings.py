@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     artifacts_url: str | None = None
     #: Folder that zip and tar files are unpacked to, the same for all workers; None: `unpacked` under `home`.
     unpacked_dir: Path | None = None
-    #: Folder of models trained here, which profiles name as `trained:NAME`; None: `models` under `home`.
+    #: Folder of models trained here, which profiles name as `trained:…`; None: `models` under `home`.
     models_dir: Path | None = None
     #: What one zip or tar file may unpack to, at most, in GB.
     unpack_gb: Count = 200

@@ -12,7 +12,7 @@ from ml.profiles.profile import Profile, Transcription
 from ml.profiles.sides import BundleSide, HubSide, Side, SideName
 
 FOLDER = Path(__file__).parent
-#: What a location begins with that names a model trained on this machine.
+#: What a location begins with that names a bundle below the folder of models trained on this machine.
 TRAINED = "trained:"
 _ENTRIES = {"name", "labels", "needs", "speech", "text", "fusion", "transcription"}
 _HUB_ENTRIES = {"checkpoint", "labels", "languages", "temperature", "licence"}
@@ -29,13 +29,13 @@ def conditional_profiles() -> dict[str, str]:
 
 
 def _shipped() -> dict[str, str | None]:
-    return {path.stem: _toml(path).get("needs") for path in sorted(FOLDER.glob("*.toml"))}
+    return {path.stem: _needs(_toml(path), None) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def load_profile(name: str, *, trained: Path | None = None) -> Profile:
     """Read a bundled profile by name, or a TOML file by path; raises `ProfileInvalid`.
 
-    `trained` is the folder of models that were trained on this machine, which `trained:NAME` stands for.
+    `trained` is the folder of models that were trained on this machine: `trained:RUN/…` lies in it.
     """
     path = Path(name).expanduser() if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file() or (path.parent != FOLDER and not name.endswith(".toml")):
@@ -62,7 +62,7 @@ def load_profile(name: str, *, trained: Path | None = None) -> Profile:
         w_speech=w_speech,
         w_text=w_text,
         transcription=_transcription(fields, path),
-        needs=fields.get("needs"),
+        needs=_needs(fields, trained),
     )
 
 
@@ -109,14 +109,19 @@ def _side(fields: dict[str, Any], side: SideName, profile: Path, trained: Path |
             f"[{side}] of profile {profile.name} has to name a bundle, as in mini.toml, or a checkpoint, as in hub.toml"
         )
     if location.startswith(TRAINED):
-        name = location.removeprefix(TRAINED)
-        if not name or Path(name).name != name:
-            raise ProfileInvalid(f"[{side}] of profile {profile.name}: {TRAINED} takes the name of a trained model")
-        hint = fields.get("needs") or f"Train it first: `tenor train --help`; trained models lie in {trained}."
-        return BundleSide(str(trained / name) if trained else location, training=hint)
+        below = Path(location.removeprefix(TRAINED))
+        if below.is_absolute() or not below.parts or ".." in below.parts:
+            raise ProfileInvalid(f"[{side}] of profile {profile.name}: {TRAINED} takes a path below the trained models")
+        return BundleSide(str(trained / below) if trained else location, training=_needs(fields, trained))
     if ":" in location or Path(location).is_absolute():
         return BundleSide(location)
     return BundleSide(str((profile.parent / location).resolve()))
+
+
+def _needs(fields: dict[str, Any], trained: Path | None) -> str | None:
+    """What a profile needs first; `{trained}` in it is the folder of models trained here."""
+    needs = fields.get("needs")
+    return None if needs is None else str(needs).replace("{trained}", str(trained or "TENOR_HOME/models"))
 
 
 def _hub_side(table: dict[str, Any], side: SideName, profile: Path) -> HubSide:

@@ -77,8 +77,7 @@ class BundleSide:
         except BundleMissing as exc:
             if self.training is None:
                 raise
-            name = self.location.rpartition("/")[2]
-            raise NotTrained(f"the model {name} is not trained yet", hint=self.training) from exc
+            raise NotTrained(f"there is no trained model at {self.location} yet", hint=self.training) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,34 @@ def test_the_faithful_text_variant_scores_the_same_utterances(tmp_path: Path) ->
     assert np.nanmax(text) <= np.exp(2) / (np.exp(2) + 6)
 
 
+def test_source_a_as_published_runs_over_encoders_that_its_bundles_name(tmp_path: Path) -> None:
+    tiny_models.faithful_bundles(tmp_path / "makiuchi2021" / "bundles")
+    spec = load_profile("makiuchi2021", trained=tmp_path).resolve()
+    engine = Engine.load(spec)
+
+    together = scores(engine, MIXED, voices(len(MIXED)))
+    alone = [scores(engine, [item], voices(len(MIXED))[i : i + 1]) for i, item in enumerate(MIXED)]
+
+    for side in range(3):
+        assert np.allclose(together[side], np.concatenate([one[side] for one in alone]), atol=1e-4, equal_nan=True)
+    # Frames are those of a mel spectrogram, one for one.
+    assert [len(frames) for frames in engine.extract(MIXED).frames][:3] == [51, 0, 136]
+    spec["speech"]["config"]["encoder"]["sha256"] = "0" * 64
+    with pytest.raises(ModelError, match="not the one that was pinned"):
+        Engine.load(spec)
+
+
+def test_a_bundle_over_the_mel_spectrogram_needs_no_encoder(tmp_path: Path) -> None:
+    tiny_models.mel_bundle(tmp_path / "speech")
+    (tmp_path / "mel.toml").write_text('speech.bundle = "speech"')
+    engine = Engine.load(load_profile(str(tmp_path / "mel.toml")).resolve())
+
+    extract = engine.extract(MIXED[:3])
+
+    assert [frames.shape for frames in extract.frames] == [(51, 80), (0, 80), (136, 80)]
+    assert np.isnan(engine.speech(extract, voices(3))).all(axis=1).tolist() == [False, True, False]
+
+
 def test_a_bundle_that_changed_after_the_profile_was_frozen_is_refused(tmp_path: Path) -> None:
     path = tiny_models.profile(tmp_path)
     spec = load_profile(str(path)).resolve()

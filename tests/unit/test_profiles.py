@@ -1,6 +1,7 @@
 """A profile becomes one immutable specification, or one sentence about what is wrong with it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from ml.bundles import BundleMissing
 from ml.emotions import EMOTIONS
 from ml.errors import ModelError
-from ml.profiles import ProfileInvalid, load_profile, shipped_profiles
+from ml.models.hub.labels import LabelMap
+from ml.profiles import NotTrained, ProfileInvalid, conditional_profiles, load_profile, shipped_profiles
+from ml.profiles.sides import HubSide
 from tests.unit import tiny_models
 
 
@@ -37,6 +40,53 @@ def test_mini_uses_voice_and_words_and_its_sibling_voice_alone() -> None:
     assert {"speech", "text"} <= load_profile("mini").resolve().keys()
     assert "text" not in load_profile("mini-speech-only").resolve()
     assert load_profile("mini").fingerprint() != load_profile("mini-speech-only").fingerprint()
+
+
+def test_profiles_that_need_something_first_are_apart_and_say_what() -> None:
+    conditional = conditional_profiles()
+
+    assert conditional.keys() == {"hub", "makiuchi2021"}
+    assert not conditional.keys() & set(shipped_profiles())
+    with pytest.raises(ProfileInvalid, match=r"hub \(A network on first use.*makiuchi2021 \(Train it with IEMOCAP"):
+        load_profile("no-such")
+
+
+def test_source_a_as_published_says_how_to_train_it(tmp_path: Path) -> None:
+    profile = load_profile("makiuchi2021", trained=tmp_path)
+
+    assert (profile.w_speech, profile.w_text, profile.labels) == (0.6, 1.0, ("angry", "happy", "neutral", "sad"))
+    for use in (profile.resolve, profile.licences):
+        with pytest.raises(NotTrained, match="makiuchi2021/bundles/speech") as caught:
+            use()
+        assert f"tenor train makiuchi2021 --faithful --corpus iemocap=FOLDER --out {tmp_path}/" in caught.value.hint
+
+
+def test_once_trained_it_names_its_models(tmp_path: Path) -> None:
+    tiny_models.faithful_bundles(tmp_path / "makiuchi2021" / "bundles")
+
+    spec = load_profile("makiuchi2021", trained=tmp_path).resolve()
+
+    assert spec["speech"]["location"] == str(tmp_path / "makiuchi2021" / "bundles" / "speech")
+    assert spec["speech"]["config"]["head"]["segment_weight"] == "equal"
+    assert spec["text"]["config"]["head"]["variant"] == "faithful"
+
+
+@pytest.mark.parametrize("location", ["trained:", "trained:/etc/model", "trained:../elsewhere"])
+def test_trained_models_lie_below_their_folder(location: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f'speech.bundle = "{location}"')
+
+    with pytest.raises(ProfileInvalid, match="below the trained models"):
+        load_profile(str(tmp_path / "mine.toml"), trained=tmp_path)
+
+
+def test_the_example_of_published_models_pins_both_by_commit() -> None:
+    profile = load_profile("hub")
+
+    for side in (profile.speech, profile.text):
+        assert isinstance(side, HubSide)
+        assert re.fullmatch(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", side.checkpoint)
+        assert LabelMap(tuple(side.labels), side.labels).labels
+    assert [entry.licence for entry in profile.licences()][1] == "not stated on its card"
 
 
 def test_licences_name_every_bundle() -> None:

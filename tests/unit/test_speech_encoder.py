@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from ml.encoders.speech import SpeechEncoder, normalise
+from ml.encoders.speech import SpeechEncoder, accumulate_layers, normalise
 from ml.errors import ModelError
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
@@ -60,6 +60,31 @@ def test_the_layer_average_is_that_of_the_hidden_states(encoder: SpeechEncoder, 
     (averaged,) = encoder.encode([waveforms[0]], weights)
 
     np.testing.assert_allclose(averaged, expected[0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", list(TYPES))
+def test_states_are_counted_as_source_a_counts_them(kind: str) -> None:
+    # Given a model, and its states reckoned block by block: what enters the first block, and what leaves each
+    torch.manual_seed(8)
+    model = Wav2Vec2Model(Wav2Vec2Config(**SMALL, **TYPES[kind])).eval()
+    values = torch.from_numpy(normalise(np.random.default_rng(9).standard_normal(8_000).astype(np.float32)))[None]
+    with torch.inference_mode():
+        hidden, _ = model.feature_projection(model.feature_extractor(values).transpose(1, 2))
+        hidden = hidden + model.encoder.pos_conv_embed(hidden)
+        states = [hidden if TYPES[kind]["do_stable_layer_norm"] else model.encoder.layer_norm(hidden)]
+        for block in model.encoder.layers:
+            output = block(states[-1])
+            states.append(output[0] if isinstance(output, tuple) else output)
+        if TYPES[kind]["do_stable_layer_norm"]:
+            # Only the last one is after the encoder's final norm; the others are the residual stream.
+            states[-1] = model.encoder.layer_norm(states[-1])
+
+    # Then a weight of one on each index finds that state
+    for index, state in enumerate(states):
+        with torch.inference_mode(), accumulate_layers(model, torch.eye(4)[index]) as average:
+            model(values)
+        assert average.value is not None
+        torch.testing.assert_close(average.value, state, atol=1e-5, rtol=1e-4)
 
 
 def test_no_weights_means_the_last_layer(encoder: SpeechEncoder, waveforms: list[np.ndarray]) -> None:

@@ -10,7 +10,7 @@ from ml.encoders.source import weights_sha256
 from ml.encoders.text import MAX_TOKENS, TextEncoder
 from ml.errors import ModelError
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
-from tests.unit import tiny_models
+from tests.unit import hub_models, tiny_models
 
 TEXTS = ["I am so happy about the dog!", "no", "", "what a day it was, and you are not at all sad", "   "]
 
@@ -40,6 +40,39 @@ def test_only_real_tokens_come_out(minilm: TextEncoder) -> None:
 
     assert [vectors.shape for vectors in minilm.encode(TEXTS)] == [(count, 384) for count in counts]
     assert counts[2] == counts[4] == 0
+
+
+@pytest.mark.parametrize("family", hub_models.FAMILIES)
+def test_every_family_gives_one_vector_per_word_alone_and_in_company(family: str, tmp_path: Path) -> None:
+    # Given an encoder whose tokenizer makes one token of each word, with special tokens before, around or after them
+    encoder = TextEncoder.load(str(hub_models.text_encoder(tmp_path, family)))
+    texts = ["i am so happy", "no", "", "what a day it was and you are not at all sad"]
+
+    together = encoder.encode(texts)
+
+    assert [vectors.shape for vectors in together] == [(4, 16), (1, 16), (0, 16), (12, 16)]
+    for text, vectors in zip(texts, together, strict=True):
+        np.testing.assert_allclose(vectors, encoder.encode([text])[0], atol=1e-4)
+    assert [vectors.shape for vectors in encoder.encode(texts, padded_to=122)] == [
+        (120, 16),
+        (120, 16),
+        (0, 16),
+        (120, 16),
+    ]
+
+
+@pytest.mark.parametrize("family", hub_models.FAMILIES)
+def test_the_vectors_are_those_of_the_words(family: str, tmp_path: Path) -> None:
+    encoder = TextEncoder.load(str(hub_models.text_encoder(tmp_path, family)))
+    ids = encoder.tokenizer("so sad", return_tensors="pt")
+    with torch.inference_mode():
+        states = encoder.model(**ids).last_hidden_state[0].numpy()
+    words = [encoder.tokenizer.convert_tokens_to_ids(word) for word in ("so", "sad")]
+
+    (vectors,) = encoder.encode(["so sad"])
+
+    places = [ids["input_ids"][0].tolist().index(word) for word in words]
+    np.testing.assert_allclose(vectors, states[places], atol=1e-5)
 
 
 def test_a_very_long_text_is_cut(minilm: TextEncoder) -> None:
@@ -119,6 +152,18 @@ def test_the_faithful_variant_has_the_published_size_and_confined_probabilities(
         model.classifier.bias[0] = 50.0
     (row,) = model.predict([np.zeros((120, 1024), dtype=np.float32)])
     assert row.max() == pytest.approx(np.e / (np.e + 3), abs=1e-4)
+
+
+def test_the_sigmoid_can_be_left_out_alone() -> None:
+    torch.manual_seed(4)
+    tokens, mask = torch.randn(1, 120, 16) * 20, torch.ones(1, 120, dtype=torch.bool)
+    squashed, free = (
+        TextEmotionCnn(TextEmotionConfig(input_size=16, widths=(8, 8, 8, 8), variant="faithful", sigmoid=sigmoid))
+        for sigmoid in (None, False)
+    )
+    free.load_state_dict(squashed.state_dict())
+
+    assert torch.allclose(torch.sigmoid(free(tokens, mask)), squashed(tokens, mask))
 
 
 def test_temperature_flattens_without_changing_the_order() -> None:

@@ -8,7 +8,8 @@ from transformers import BertConfig, BertModel, BertTokenizerFast, Wav2Vec2Confi
 from ml.bundles import BundleMeta, save_bundle
 from ml.emotions import EMOTIONS
 from ml.encoders.source import weights_sha256
-from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.config import CrossRepresentationConfig, SpeechEmotionConfig
+from ml.models.makiuchi.cross import CrossRepresentation
 from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
 
@@ -79,6 +80,37 @@ def text_bundle(folder: Path, encoder: Path, *, variant: str = "corrected") -> B
     tensors["encoder.encoder.layer.1.output.dense.weight"] = torch.randn(16, 24).half()
     config = {"encoder": {"source": str(encoder), "sha256": weights_sha256(str(encoder))}, "head": head.to_config()}
     return save_bundle(folder, _meta("makiuchi-text", config, EMOTIONS, ("en",)), tensors)
+
+
+def mel_bundle(folder: Path) -> BundleMeta:
+    """A random speech model over mel frames."""
+    torch.manual_seed(5)
+    head = SpeechEmotionModel(SpeechEmotionConfig.named("mel", channels=12))
+    tensors = {f"head.{name}": tensor for name, tensor in head.state_dict().items()}
+    config = {"encoder": {"source": "mel"}, "head": head.to_config()}
+    return save_bundle(folder, _meta("makiuchi-speech", config, EMOTIONS, ()), tensors)
+
+
+FOUR = ("angry", "happy", "neutral", "sad")
+
+
+def faithful_bundles(folder: Path) -> None:
+    """Random models of source A's faithful profile: `speech` and `text` over encoders that they name, not hold."""
+    torch.manual_seed(4)
+    Wav2Vec2Model(Wav2Vec2Config(**SPEECH_ENCODER)).save_pretrained(folder / "wav2vec2")
+    sizes = {"input_size": 16, "channels": 12, "classes": 4}
+    speech = CrossRepresentation(CrossRepresentationConfig.named("small", faithful=True, layers=3, **sizes))
+    # Random heads are so small that every class seems equally likely.
+    torch.nn.init.normal_(speech.emotion.classifier[-1].weight, std=3.0)
+    ears = {"source": str(folder / "wav2vec2"), "sha256": weights_sha256(str(folder / "wav2vec2"))}
+    config = {"encoder": ears, "do_normalize": True, "centred": True, "head": speech.emotion.to_config()}
+    save_bundle(folder / "speech", _meta("makiuchi-speech", config, FOUR, ()), speech.inference_tensors())
+    bert = str(text_encoder(folder / "bert"))
+    text = TextEmotionCnn(TextEmotionConfig(input_size=16, classes=4, variant="faithful"))
+    torch.nn.init.normal_(text.classifier.weight, std=3.0)
+    config = {"encoder": {"source": bert, "sha256": weights_sha256(bert)}, "head": text.to_config()}
+    tensors = {f"head.{name}": tensor for name, tensor in text.state_dict().items()}
+    save_bundle(folder / "text", _meta("makiuchi-text", config, FOUR, ("en",)), tensors)
 
 
 def profile(folder: Path, *, variant: str = "corrected") -> Path:

@@ -5,7 +5,7 @@ Makiuchi, Uto, Shinoda (ASRU 2021), section 3.1 and the authors' released config
 frames, and three linear layers. An utterance's probabilities are the mean over its segments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,10 +62,38 @@ class SpeechEmotionModel(BottleneckEncoder):
         *,
         temperature: float = 1.0,
     ) -> NDArray[np.float64]:
-        """Probabilities [N, classes] of N utterances of [frames, input] and [N, speaker]; NaN rows where no frames.
+        """Probabilities [N, classes] of N utterances of [frames, input] and [N, speaker]; NaN rows where no frames."""
+        sums = np.zeros((len(frames), self.config.classes))
+        weights = np.zeros(len(frames))
+        for chunk, codes in self._coded(frames, speaker_vectors):
+            probabilities = torch.softmax(self.classify(codes).double() / temperature, dim=1).cpu().numpy()
+            for (index, start, end), row in zip(chunk, probabilities, strict=True):
+                weight = end - start if self.config.segment_weight == "frames" else 1
+                sums[index] += weight * row
+                weights[index] += weight
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result: NDArray[np.float64] = sums / weights[:, None]
+        return result
+
+    @torch.inference_mode()
+    def utterance_codes(
+        self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
+    ) -> list[NDArray[np.float32]]:
+        """The codes [segments, codes, 2 · bottleneck] of N utterances, as `predict` classifies them."""
+        found: list[list[NDArray[np.float32]]] = [[] for _ in frames]
+        for chunk, codes in self._coded(frames, speaker_vectors):
+            for (index, _, _), own in zip(chunk, codes.float().cpu().numpy(), strict=True):
+                found[index].append(own)
+        empty = np.zeros((0, self.config.codes, self.config.code_size), dtype=np.float32)
+        return [np.stack(own) if own else empty for own in found]
+
+    def _coded(
+        self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
+    ) -> Iterator[tuple[list[tuple[int, int, int]], Tensor]]:
+        """(utterance, start, end) and codes of all segments, in batches.
 
         Batch norm uses its stored statistics and the LSTM starts from zero in every segment, so segments are
-        independent and all of them share batches.
+        independent and those of all utterances share batches.
         """
         parameter = next(self.parameters())
         length, drop = self.config.segment_frames, self.config.single_frame_tail == "dropped"
@@ -74,20 +102,8 @@ class SpeechEmotionModel(BottleneckEncoder):
             for index, utterance in enumerate(frames)
             for start, end in pieces(len(utterance), length, drop_single_frame=drop)
         ]
-        sums = np.zeros((len(frames), self.config.classes))
-        weights = np.zeros(len(frames))
         for begin in range(0, len(segments), SEGMENTS_PER_PASS):
             chunk = segments[begin : begin + SEGMENTS_PER_PASS]
             batch = np.stack([crop(frames[index], start, length) for index, start, _ in chunk])
-            logits = self(
-                torch.from_numpy(batch).to(parameter),
-                torch.from_numpy(speaker_vectors[[index for index, _, _ in chunk]]).to(parameter),
-            )
-            probabilities = torch.softmax(logits.double() / temperature, dim=1).cpu().numpy()
-            for (index, start, end), row in zip(chunk, probabilities, strict=True):
-                weight = end - start if self.config.segment_weight == "frames" else 1
-                sums[index] += weight * row
-                weights[index] += weight
-        with np.errstate(invalid="ignore", divide="ignore"):
-            result: NDArray[np.float64] = sums / weights[:, None]
-        return result
+            speakers = speaker_vectors[[index for index, _, _ in chunk]]
+            yield chunk, self.codes(torch.from_numpy(batch).to(parameter), torch.from_numpy(speakers).to(parameter))
