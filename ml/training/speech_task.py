@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ml.models.makiuchi.config import CrossRepresentationConfig
 from ml.models.makiuchi.cross import CrossRepresentation
+from ml.models.makiuchi.decoder import PostNet
 from ml.models.makiuchi.segments import crop_start, pieces
 from ml.training.features import STATES, SpeechReader, SpeechSet
 from ml.training.metrics import balanced_accuracy
@@ -40,8 +41,22 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32
     return np.asarray(weights, dtype=np.float32)
 
 
+def begin_as_identity(postnet: PostNet) -> None:
+    """Let the post-net change nothing at first.
+
+    Its last batch norm gives noise of variance 1 over a spectrogram of variance 0.02, and the optimiser needs
+    thousands of steps to turn that down, in which the decoder learns to make up for it.
+    """
+    last = postnet.convolutions[-1]
+    assert isinstance(last, nn.BatchNorm1d)
+    nn.init.zeros_(last.weight)
+
+
 class SpeechTask:
-    """The training model of a configuration, on some items of a data set."""
+    """The training model of a configuration, on some items of a data set.
+
+    `released` trains as the authors' code does: padding counts in the squared errors, the post-net begins at random.
+    """
 
     def __init__(
         self,
@@ -53,12 +68,14 @@ class SpeechTask:
         batch: int,
         weighted: bool,
         device: str,
-        padding_counts: bool = False,
+        released: bool = False,
     ) -> None:
         self.data, self.config, self.train, self.development = data, config, train, development
         self.reader = SpeechReader(data)
         self.module = CrossRepresentation(config).to(device)
-        self._batch, self._device, self._padding_counts = batch, device, padding_counts
+        if not released and self.module.postnet is not None:
+            begin_as_identity(self.module.postnet)
+        self._batch, self._device, self._released = batch, device, released
         counts = class_weights(data.labels[train], config.emotion.classes) if weighted else None
         self._weights = None if counts is None else torch.from_numpy(counts).to(device)
 
@@ -74,7 +91,7 @@ class SpeechTask:
         """Emotion, and mel before and after the post-net, with their sum."""
         crops = self._moved(batch)
         output = self.module(crops.frames, crops.speakers, crops.mel, crops.phones)
-        counts = None if self._padding_counts else crops.counts
+        counts = None if self._released else crops.counts
         return self.module.losses(output, crops.labels, crops.mel, class_weights=self._weights, counts=counts)
 
     def judge(self) -> dict[str, float]:

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from ml.errors import TenorError
 from ml.experiments import baselines
-from ml.experiments.bundling import install
 from ml.experiments.context import Context
 from ml.experiments.dataset import classes_of
 from ml.experiments.plan import PAPER_SPEECH, PAPER_TEXT, SHIPPED_SPEECH, SHIPPED_TEXT, VARIANTS, Plan, PlanUnsuitable
@@ -26,8 +25,6 @@ from workers.settings import load_settings
 TEXT_SCHEDULE = Schedule(steps=4000, batch=32, rate=1e-3)
 #: The paper's steps and batch for texts (source A, section 4.2).
 PAPER_TEXT_STEPS, PAPER_TEXT_BATCH = 412_800, 4
-#: The profile whose models a faithful run of the recipe of that name makes.
-PAPER_PROFILE = "makiuchi2021"
 ALL_BASELINES = ("mel", *dict.fromkeys((*baselines.SPEECH, *baselines.TEXT)))
 
 
@@ -140,20 +137,15 @@ def _place(said: str, data: Path | None) -> tuple[str, str]:
 def train(session: Session, options: Options) -> None:
     """Run a recipe and show its report."""
     plan = options.plan()
-    name = "-".join([plan.recipe, *(corpus for corpus, _ in plan.corpora)])
-    out = options.out or Path("runs") / name
+    # A faithful run has the name by which the profile of that recipe finds its models.
+    name = plan.recipe if plan.faithful else "-".join([plan.recipe, *(corpus for corpus, _ in plan.corpora)])
+    out = options.out or load_settings().models / name
     plan.begin(out, resume=options.resume)
     folder = options.cache or load_settings().home / "features"
     with watching(session.err) as watch:
         context = Context(plan, out, CachePlace(folder, int(options.cache_gb * 1e9)), options.workers, watch)
         report = (train_text if plan.recipe == "text" else train_makiuchi)(context)
     path = write_report(report, out)
-    if plan.faithful and plan.bundle and plan.recipe == PAPER_PROFILE:
-        bundles = {side: Path(report["bundles"][side]) for side in ("speech", "text")}
-        install(bundles, load_settings().models, PAPER_PROFILE)
-        session.say(
-            f"The profile {PAPER_PROFILE} now has its models: tenor analyze RECORDINGS --profile {PAPER_PROFILE}"
-        )
     if session.json_output:
         session.document(report)
         return

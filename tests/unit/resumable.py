@@ -18,9 +18,7 @@ class Circles:
 
     def __init__(self, pause_s: float = 0.0) -> None:
         torch.manual_seed(3)
-        self.module = nn.Sequential(
-            nn.Linear(2, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2)
-        )
+        self.module = nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
         self._pause_s = pause_s
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -42,7 +40,9 @@ class Circles:
         return {"score": float((self.module(points).argmax(dim=1) == labels).float().mean())}
 
 
-def run(checkpoint: Path, pause_s: float = 0.0, schedule: Schedule = SCHEDULE, seed: int = 1) -> tuple[Circles, History]:
+def run(
+    checkpoint: Path, pause_s: float = 0.0, schedule: Schedule = SCHEDULE, seed: int = 1
+) -> tuple[Circles, History]:
     """Train, with a checkpoint at every look."""
     torch.set_num_threads(1)
     task = Circles(pause_s)

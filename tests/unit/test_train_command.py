@@ -128,6 +128,28 @@ def test_the_trained_profile_is_measured_on_another_corpus(world: Path, tmp_path
     assert any("have none of the labels" in note for note in found["notes"])
 
 
+def test_the_faithful_run_makes_the_models_of_the_published_profile(world: Path, tmp_path: Path) -> None:
+    from ml.bundles import read_meta
+    from ml.profiles import load_profile
+
+    tenor(
+        *("train", "makiuchi2021", "--faithful", "--corpus", f"iemocap={world / 'IEMOCAP'}", "--no-baselines"),
+        *("--encoder", world / "wav2vec2", "--text-encoder", world / "bert", "--no-probe", "--only-folds", "1"),
+        *("--cache", world / "home" / "features", "--json", *SHORT),
+        home=tmp_path,
+    )
+
+    models = tmp_path / "models"
+    spec = load_profile("makiuchi2021", trained=models).resolve()
+    assert spec["text"]["config"]["head"]["variant"] == "faithful"
+    assert read_meta(str(models / "makiuchi2021" / "bundles" / "speech")).config["head"]["segment_weight"] == "equal"
+    report = json.loads((models / "makiuchi2021" / "report.json").read_text(encoding="utf-8"))
+    # No development set, so nothing is fitted on one: the paper's weights, uncalibrated.
+    assert (report["fusion"]["w_speech"], report["fusion"]["w_text"]) == (0.6, 1.0)
+    assert report["rows"][0]["ece_after"] is None
+    assert report["plan"]["schedule"]["rate"] == 1e-4 and report["plan"]["schedule"]["patience"] is None
+
+
 def test_a_corpus_without_a_place_is_asked_for(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["train", "makiuchi2021", "--corpus", "ravdess", "--out", str(tmp_path)])
 

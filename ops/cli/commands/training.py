@@ -81,7 +81,9 @@ def train(
     bundle: Annotated[
         bool, typer.Option("--bundle/--no-bundle", help="Train on all speakers at the end, for a profile.")
     ] = True,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.", show_default="runs/…")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run's folder.", show_default="TENOR_HOME/models/…")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Folds that are computed at once.")] = 1,
     cache: Cache = None,
