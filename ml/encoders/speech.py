@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from ml.checkpoints import configuration
+from ml.checkpoints.errors import CheckpointUnsupported
 from ml.encoders.framing import FIELD, centre, centred_frames
+from ml.encoders.loading import HINT, load_whole
 from ml.encoders.source import verified_folder
 from ml.errors import ModelError
 
@@ -102,11 +105,9 @@ class SpeechEncoder:
         Raises `ModelError` when it is not there or not the one that `sha256` names.
         """
         folder = verified_folder(str(source), sha256)
-        try:
-            model = Wav2Vec2Model.from_pretrained(folder, dtype=dtype, use_safetensors=True)
-        except (OSError, ValueError) as exc:
-            raise ModelError(f"speech encoder {source} cannot be loaded: {exc}") from exc
-        return cls(model.to(device))
+        if (kind := configuration(folder).get("model_type")) != "wav2vec2":
+            raise CheckpointUnsupported(f"the speech encoder {source} is of the type {kind!r}, not wav2vec2", hint=HINT)
+        return cls(load_whole(Wav2Vec2Model, folder, dtype=dtype).to(device))
 
     @classmethod
     def from_tensors(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
+from ml.checkpoints.errors import CheckpointUnreadable
+from ml.encoders.loading import load_whole
 from ml.encoders.source import verified_folder
 from ml.errors import ModelError
 
@@ -43,9 +45,9 @@ class TextEncoder:
         folder = verified_folder(source, sha256)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
-            model = AutoModel.from_pretrained(folder, use_safetensors=True)
         except (OSError, ValueError) as exc:
-            raise ModelError(f"text encoder {source} cannot be loaded: {exc}") from exc
+            raise CheckpointUnreadable(f"the text encoder {source} has no usable tokenizer") from exc
+        model = load_whole(AutoModel, folder)
         if delta:
             own = dict(model.named_parameters())
             if unknown := delta.keys() - own.keys():

@@ -75,6 +75,10 @@ class Profile:
         """Hash of the specification: equal profiles are the same version."""
         return hashlib.sha256(json.dumps(self.resolve(), sort_keys=True).encode()).hexdigest()
 
+    def remote(self) -> list[str]:
+        """Hub ids that `resolve` would fetch."""
+        return [hub_id for side in self._sides().values() if (hub_id := side.remote())]
+
     def licences(self) -> list[Licence]:
         """One entry per model, for printing on first use."""
         return [side.licence() for side in self._sides().values()]

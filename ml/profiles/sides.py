@@ -40,6 +40,9 @@ class Side(Protocol):
     def licence(self) -> Licence:
         """What is shown on first use."""
 
+    def remote(self) -> str | None:
+        """The Hub id that `resolve` would fetch; None: it lies on this machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class BundleSide:
@@ -70,6 +73,10 @@ class BundleSide:
         """See `Side.licence`."""
         meta = self._meta()
         return Licence(meta.name, meta.licence, meta.notice)
+
+    def remote(self) -> str | None:
+        """See `Side.remote`: bundles are read where they are."""
+        return None
 
     def _meta(self) -> Any:
         try:
@@ -118,6 +125,11 @@ class HubSide:
     def licence(self) -> Licence:
         """See `Side.licence`."""
         return Licence(self.checkpoint, self.stated_licence, "published by others; Tenor has not measured it")
+
+    def remote(self) -> str | None:
+        """See `Side.remote`; raises `CheckpointMissing` for what is neither a folder nor a Hub id."""
+        checkpoint = Checkpoint.parse(self.checkpoint)
+        return None if checkpoint.local else checkpoint.source
 
 
 def label_names(folder: Path) -> tuple[str, ...]:

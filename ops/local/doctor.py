@@ -94,6 +94,9 @@ def _models(settings: Settings) -> list[Check]:
 
     try:
         loaded = load_profile(settings.profile, trained=settings.models)
+        # Whoever looks at things fetches no gigabytes.
+        if remote := loaded.remote():
+            return [Check("models", True, f"profile {loaded.name}, with {' and '.join(remote)} from the Hub")]
         loaded.resolve()
     except TenorError as exc:
         return [Check("models", False, str(exc), exc.hint)]

@@ -1,15 +1,27 @@
 """Profiles other than `mini`, by the command: source A as published, once it is trained, and published classifiers."""
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+import soundfile
 
-from tests.acceptance.house import House
+from tests.acceptance.house import SAMPLES, House, write_wav
 from tests.unit import hub_models, tiny_models
 
 FOUR = ("angry", "happy", "neutral", "sad")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A call with its transcript, and the beginning of another without."""
+    folder = tmp_path_factory.mktemp("two calls")
+    for name in ("bereavement.ogg", "bereavement.txt"):
+        shutil.copy(SAMPLES / name, folder / name)
+    samples, rate = soundfile.read(SAMPLES / "scam-worry.ogg", dtype="float32")
+    write_wav(folder / "unwritten.wav", samples[: 5 * rate], rate)
+    return folder
 
 
 def test_an_untrained_profile_says_what_to_train(house: House, archive: Path) -> None:
@@ -20,9 +32,7 @@ def test_an_untrained_profile_says_what_to_train(house: House, archive: Path) ->
     assert f"tenor train makiuchi2021 --faithful --corpus iemocap=FOLDER --out {house.home}/models" in refused.stderr
 
 
-def test_fused_scores_follow_in_sql_from_both_sides_and_the_papers_weights(
-    house: House, archive: Path, analysed: dict[str, Any]
-) -> None:
+def test_fused_scores_follow_in_sql_from_both_sides_and_the_papers_weights(house: House, archive: Path) -> None:
     # Given random models where training would have put them
     tiny_models.faithful_bundles(house.home / "models" / "makiuchi2021" / "bundles")
 
@@ -38,7 +48,7 @@ def test_fused_scores_follow_in_sql_from_both_sides_and_the_papers_weights(
     rows = "FROM job_emotions WHERE job_id = :j AND speech_angry IS NOT NULL AND text_angry IS"
     fused = house.rows(f"SELECT {worst} FROM (SELECT {both} {rows} NOT NULL) AS d", j=done["job_id"])[0]
     single = house.rows(f"SELECT {worst} FROM (SELECT {alone} {rows} NULL) AS d", j=done["job_id"])[0]
-    assert fused["n"] > 40 and fused["worst"] < 1e-6
+    assert fused["n"] >= 5 and fused["worst"] < 1e-6
     assert single["n"] > 0 and single["worst"] == 0
 
     # And both sides decide: neither is the fused one, and they are not the same for all
@@ -54,14 +64,14 @@ def test_fused_scores_follow_in_sql_from_both_sides_and_the_papers_weights(
 
 
 def test_published_classifiers_score_calls_in_the_classes_of_a_label_map(
-    house: House, archive: Path, analysed: dict[str, Any], tmp_path: Path
+    house: House, archive: Path, tmp_path: Path
 ) -> None:
     profile = hub_models.profile(tmp_path)
 
     done = house.json("analyze", str(archive), "--profile", str(profile))
 
     rows = house.rows("SELECT * FROM job_emotions WHERE job_id = :j", j=done["job_id"])
-    assert len(rows) == analysed["utterances"]
+    assert len(rows) == done["utterances"] > 5
     for row in rows:
         assert sum(row[f"p_{e}"] for e in ("angry", "happy", "neutral")) == pytest.approx(1, abs=1e-5)
         assert row["p_sad"] is None and row["speech_fear"] is None

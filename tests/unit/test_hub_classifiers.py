@@ -20,7 +20,9 @@ from ml.models.hub.audio import AudioClassifier
 from ml.models.hub.labels import LabelMap, LabelMapInvalid
 from ml.models.hub.text import TextClassifier
 from ml.profiles import ProfileInvalid, load_profile
+from ops.local.doctor import _models
 from tests.unit import hub_models
+from workers.settings import Settings
 
 KINDS = [
     ("wav2vec2", "layer"), ("wav2vec2", "group"), ("hubert", "layer"), ("wavlm", "layer"), ("whisper", ""), ("ast", ""),
@@ -59,6 +61,23 @@ def test_outputs_are_those_of_the_checkpoint_used_by_itself(norm: str, tmp_path:
         with torch.inference_mode():
             expected = model(**extractor(wave, sampling_rate=16_000, return_tensors="pt")).logits
         np.testing.assert_allclose(outputs, expected.numpy(), atol=1e-4)
+
+
+def test_weights_under_the_names_of_older_releases_are_found(tmp_path: Path) -> None:
+    # Given a checkpoint as torch named the parts of weight norm before 2.0, without what only training reads
+    folder = hub_models.audio_classifier(tmp_path)
+    before = AudioClassifier.load(folder).logits([sound(9_000)])[0]
+    weights = load_file(folder / "model.safetensors")
+    del weights["wav2vec2.masked_spec_embed"]
+    for old, new in (
+        ("weight_g", "parametrizations.weight.original0"),
+        ("weight_v", "parametrizations.weight.original1"),
+    ):
+        name = f"wav2vec2.encoder.pos_conv_embed.conv.{new}"
+        weights[name.replace(new, old)] = weights.pop(name)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    np.testing.assert_allclose(AudioClassifier.load(folder).logits([sound(9_000)])[0], before, atol=1e-5)
 
 
 def test_a_model_that_hears_two_seconds_gets_longer_utterances_in_pieces(tmp_path: Path) -> None:
@@ -245,6 +264,20 @@ def test_a_hub_id_is_pinned_by_the_commit_that_it_stands_for(tmp_path: Path, mon
     Engine.load(spec)
     assert asked[0] == ("someone/voices", None)
     assert asked[-1] == ("someone/voices", commit)
+
+
+def test_looking_at_a_profile_fetches_nothing(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetched(*_: object, **__: object) -> str:
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
+
+    assert load_profile("hub").remote() == [
+        "superb/wav2vec2-base-superb-er", "j-hartmann/emotion-english-distilroberta-base",
+    ]  # fmt: skip
+    assert load_profile(str(mine)).remote() == load_profile("mini").remote() == []
+    (models,) = _models(Settings(profile="hub"))
+    assert models.ok and "from the Hub" in models.detail
 
 
 def refused(folder: Path, speech: str = 'checkpoint = "ears"', labels: str | None = None) -> ModelError:

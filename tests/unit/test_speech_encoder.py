@@ -1,5 +1,6 @@
 """The speech encoder and source A's head: independent of the batch, honest about lengths, loadable as published."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ml.encoders.speech import SpeechEncoder, accumulate_layers, normalise
 from ml.errors import ModelError
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
+from tests.unit import hub_models
 
 SMALL: dict[str, Any] = {
     "hidden_size": 32,
@@ -109,6 +111,20 @@ def test_a_checkpoint_in_the_hubs_format_loads_exactly(
     encoder.model.save_pretrained(tmp_path)
     loaded = SpeechEncoder.load(tmp_path)
     np.testing.assert_array_equal(loaded.encode(waveforms[:1])[0], encoder.encode(waveforms[:1])[0])
+
+
+def test_a_checkpoint_of_another_kind_is_refused_instead_of_run_with_random_weights(tmp_path: Path) -> None:
+    hub_models.audio_classifier(tmp_path / "hubert", "hubert")
+    with pytest.raises(ModelError, match="'hubert', not wav2vec2") as caught:
+        SpeechEncoder.load(tmp_path / "hubert")
+    assert caught.value.hint
+
+    # And one that lacks a layer which its configuration names
+    folder = hub_models.audio_classifier(tmp_path / "wav2vec2")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(ModelError, match=r"encoder\.layers\.2"):
+        SpeechEncoder.load(folder)
 
 
 def test_a_missing_checkpoint_says_what_to_name(tmp_path: Path) -> None:
