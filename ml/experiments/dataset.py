@@ -103,18 +103,33 @@ def make_folds(
     elif chosen == "speaker":
         tests = splits.leave_one_out(speakers)
     elif chosen == "split":
-        held = np.asarray([item.split in {"dev", "test"} for item in items])
-        if not held.any() or held.all():
-            raise DataUnsuitable(
-                "the corpus has no split of its own", hint="Give --folds session, speaker or a number."
-            )
-        tests = {"split": np.flatnonzero(held)}
+        return chosen, [_own_split(items, labels, side=side, seed=seed, development=development)]
     elif chosen.isdecimal():
         tests = splits.k_fold(speakers, int(chosen), seed)
     else:
         raise DataUnsuitable(f"folds {chosen} are not known", hint="Give session, speaker, split or a number.")
-    groups = [item.dialogue or item.speaker for item in items] if chosen == "split" and side == "text" else speakers
-    return chosen, splits.folds(tests, groups, labels, seed=seed, development=development)
+    return chosen, splits.folds(tests, speakers, labels, seed=seed, development=development)
+
+
+def _own_split(
+    items: Sequence[LabelledUtterance], labels: NDArray[np.int64], *, side: str, seed: int, development: bool
+) -> Fold:
+    """The corpus's split: its test part is tested, or its dev part where that is all there is.
+
+    The dev part decides when to stop, or, where it is tested, speakers (of texts: dialogues) of the training part do.
+    """
+    parts = {name: np.flatnonzero([item.split == name for item in items]) for name in ("train", "dev", "test")}
+    if not len(parts["train"]) or not len(parts["dev"]) + len(parts["test"]):
+        raise DataUnsuitable("the corpus has no split of its own", hint="Give --folds session, speaker or a number.")
+    nobody = np.zeros(0, dtype=np.int64)
+    if len(parts["test"]) and len(parts["dev"]):
+        return Fold("split", parts["train"], parts["dev"] if development else nobody, parts["test"])
+    tested = parts["test"] if len(parts["test"]) else parts["dev"]
+    train, held = parts["train"], nobody
+    if development:
+        groups = [(item.dialogue if side == "text" else None) or item.speaker for item in items]
+        train, held = splits.development_set(train, groups, labels, seed=seed)
+    return Fold("split", train, held, tested)
 
 
 def _suitable(items: Sequence[LabelledUtterance]) -> str:

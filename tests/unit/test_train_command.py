@@ -14,6 +14,9 @@ from ml.experiments.fusion_sweep import Sides, artificial_pairs, fitted_weight, 
 from ops.cli.main import app
 from tests.corpora.acted import write_ravdess
 from tests.corpora.iemocap import write_iemocap
+from tests.corpora.texts import write_meld
+from tests.unit.hub_models import FAMILIES
+from tests.unit.hub_models import text_encoder as hub_text_encoder
 from tests.unit.tiny_models import SPEECH_ENCODER, text_encoder
 
 SHORT = ("--steps", "4", "--judge-every", "2", "--batch", "2", "--channels", "16", "--device", "cpu")
@@ -148,6 +151,28 @@ def test_the_faithful_run_makes_the_models_of_the_published_profile(world: Path,
     assert (report["fusion"]["w_speech"], report["fusion"]["w_text"]) == (0.6, 1.0)
     assert report["rows"][0]["ece_after"] is None
     assert report["plan"]["schedule"]["rate"] == 1e-4 and report["plan"]["schedule"]["patience"] is None
+
+
+def test_text_is_compared_over_families_of_encoders_in_the_corpus_own_split(tmp_path: Path) -> None:
+    write_meld(tmp_path / "MELD", dialogues=2)
+    families = list(FAMILIES)[:3]
+    encoders = [hub_text_encoder(tmp_path / family, family) for family in families]
+
+    out = tenor(
+        *("train", "text", "--corpus", f"meld={tmp_path / 'MELD'}", "--classes", "7", "--encoders"),
+        *(",".join(map(str, encoders)), "--out", tmp_path / "run", "--json", *SHORT),
+        home=tmp_path / "home",
+    )
+
+    report = json.loads(out)
+    models = [row for row in report["rows"] if row["kind"] == "model"]
+    assert [row["name"] for row in models] == [str(encoder) for encoder in encoders]
+    # MELD's test part is tested, its dev part decides when to stop.
+    assert {row["n"] for row in report["rows"]} == {14}
+    majority = next(row for row in report["rows"] if row["name"] == "majority class")
+    assert majority["balanced_accuracy"]["value"] == pytest.approx(1 / 7)
+    assert "TF-IDF + logistic regression" in {row["name"] for row in report["rows"]}
+    assert Path(report["bundles"]["text"], "weights.safetensors").is_file()
 
 
 def test_a_corpus_without_a_place_is_asked_for(tmp_path: Path) -> None:
