@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ml.experiments.outcomes import Outcome
 from ml.models.fusion import score_fusion
+from ml.training.metrics import accuracy, balanced_accuracy
 
 #: Weights of speech, those of text being what is missing to 1.
 GRID = tuple(round(0.1 * step, 1) for step in range(11))
@@ -86,8 +87,6 @@ def _loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> floa
 
 def sweep(sides: Sides) -> list[dict[str, Any]]:
     """Accuracy and balanced accuracy at every weight of `GRID` and at the paper's, over pairs that have both sides."""
-    from ml.training.metrics import accuracy, balanced_accuracy
-
     rows = []
     for w_speech, w_text in (*((w, round(1 - w, 1)) for w in GRID), PAPER_WEIGHTS):
         predicted = sides.fused(w_speech, w_text).argmax(axis=1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.alignment.aligner import NotAligned, Piece
+from ml.alignment.phone_ids import UNKNOWN
 from ml.alignment.registry import find_aligner
 from ml.alignment.speakers import embed_utterances
 from ml.alignment.tokens import tokens
@@ -88,8 +89,10 @@ def prepare_speech(
     kept = [i for i in range(len(manifest.items)) if worker.frames[i] > 0]
     if len(kept) < len(manifest.items):
         notes.append(f"{len(manifest.items) - len(kept)} shorter than 25 ms")
-    if worker.unaligned:
-        notes.append(f"{worker.unaligned} whose words were not found in the sound; their phones count as unknown")
+    if phones and (unknown := worker.without_phones(kept)):
+        notes.append(
+            f"{unknown} of unknown phones: no aligner for the language, or the words were not found in the sound"
+        )
     items = tuple(manifest.items[i] for i in kept)
     data = SpeechSet(
         labels=labels_of(items, classes),
@@ -108,7 +111,6 @@ class _SpeechWork:
     def __init__(self, manifest: Manifest, cache: CachePlace, encoder: str | None, phones: bool, device: str) -> None:
         self.manifest, self._encoder_name, self._device = manifest, encoder, device
         self.frames: dict[int, int] = {}
-        self.unaligned = 0
         opened = cache.open()
         self.shelves: dict[str, Shelf] = {MEL: opened.shelf(MEL_SHELF)}
         self.voices = opened.shelf(VOICE_SHELF)
@@ -155,6 +157,11 @@ class _SpeechWork:
             states = hidden_states(speech_encoder(self._encoder_name, self._device), samples)
             self._full = not self.shelves[STATES].put(self._keys[index], {STATES: states})
 
+    def without_phones(self, kept: Sequence[int]) -> int:
+        """How many items have not one known phone or silence."""
+        found = (self.shelves[PHONES].get(self.key(PHONES, index)) for index in kept)
+        return sum(1 for own in found if own is not None and bool((own[PHONES] == UNKNOWN).all()))
+
     def _put(self, kind: str, index: int, values: Tensor) -> None:
         if not self.shelves[kind].put(self.key(kind, index), {kind: values}):
             raise FeatureMissing(f"the cache has no room left for {kind}", hint="Allow more with --cache-gb.")
@@ -166,7 +173,6 @@ class _SpeechWork:
             return None
         placed = aligner.align([Piece(samples, words, item.language)])[0]
         if isinstance(placed, NotAligned):
-            self.unaligned += 1
             return None
         length_s = len(samples) / 16_000
         return Utterance(0, item.speaker, 0.0, length_s, text=item.text, words=placed.words, phones=placed.phones)
