@@ -1,5 +1,6 @@
 """The recipes of `tenor train`: from corpora to everything that a report tells."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from ml.experiments.fusing import fuse
 from ml.experiments.outcomes import figures
 from ml.experiments.speech_run import SpeechResults, probes, reconstructions, run_speech, train_final
 from ml.experiments.text_run import TextResults, run_text, train_final_text
+from ml.training.checkpoint import write_json
 from ml.training.splits import Fold
 
 MANIFEST, TEXT_MANIFEST = "manifest.parquet", "manifest-text.parquet"
@@ -62,12 +64,14 @@ def train_text(context: Context) -> dict[str, Any]:
 
 
 def _frozen(context: Context, corpora: Sequence[tuple[str, str]], name: str, side: str) -> tuple[Manifest, list[str]]:
-    """The run's manifest: written at its start, only read when it is resumed."""
+    """The run's manifest and what was left out of it: written at its start, only read when it is resumed."""
     path = context.out / name
+    kept = path.with_suffix(".left-out.json")
     places = [CorpusPlace(corpus, Path(folder)) for corpus, folder in corpora]
-    if path.is_file():
-        return read_manifest(path), []
+    if path.is_file() and kept.is_file():
+        return read_manifest(path), json.loads(kept.read_text(encoding="utf-8"))
     items, notes = read(places, context.plan.classes, side=side)
+    write_json(kept, notes)
     return frozen(items, path), notes
 
 

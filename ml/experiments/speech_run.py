@@ -1,7 +1,7 @@
 """The speech side of a run: variants of the model and baselines over the same folds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,10 @@ def run_speech(context: Context, manifest: Manifest) -> SpeechResults:
     for variant in variants:
         pieces = [_piece(context, prepared, variant, fold, first=fold is folds[0]) for fold in folds]
         results[variant] = context.compute(f"speech, {variant}", pieces, compute_speech)
-    outcomes = [of_folds(variant, own) for variant, own in results.items()]
+    outcomes = [
+        replace(of_folds(variant, own), kind="model" if variant in plan.variants else "baseline")
+        for variant, own in results.items()
+    ]
     for name in baselines.SPEECH:
         if name in plan.baselines and (name != baselines.POOLED or encoder is not None):
             context.watch.say(f"baseline: {name}")

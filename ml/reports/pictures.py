@@ -25,7 +25,7 @@ def _figure(columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
 def save_confusion(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], path: Path) -> None:
     """Rows of the report that have been tested, as matrices: shares of each true class, counts in the cells."""
     shown = [row for row in rows if row["n"]][:MOST]
-    figure, axes = _figure(len(shown), 0.55 * len(classes) + 1.6, 0.55 * len(classes) + 1.6)
+    figure, axes = _figure(len(shown), 0.55 * len(classes) + 1.6, 0.55 * len(classes) + 2.2)
     for axis, row in zip(axes, shown, strict=True):
         counts = np.asarray(row["confusion"])
         shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
