@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.experiments.outcomes import Outcome
+from ml.models.fitting import FusionNotFitted, fit_fusion
 from ml.models.fusion import score_fusion
 from ml.training.metrics import accuracy, balanced_accuracy
 
@@ -20,6 +21,8 @@ from ml.training.metrics import accuracy, balanced_accuracy
 GRID = tuple(round(0.1 * step, 1) for step in range(11))
 #: Source A's weights (section 6.3), which belong to its sigmoid-bounded text probabilities.
 PAPER_WEIGHTS = (0.6, 1.0)
+#: Probabilities below it are not told apart where their logarithm is taken.
+SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,15 @@ def rows_of(
 
 
 def fitted_weight(development: Sides) -> float:
-    """The speech weight of `GRID` with the lowest likelihood loss on development pairs; text has the rest."""
-    both = ~np.isnan(development.text).any(axis=1) & ~np.isnan(development.speech).any(axis=1)
-    if not both.any():
+    """The speech weight, of 1, with the lowest likelihood loss on development pairs; text has the rest.
+
+    Both sides are calibrated already, so the temperatures that are fitted with it are about 1. Without a pair it is 1.
+    """
+    speech, text = (np.log(np.maximum(side, SMALLEST)) for side in (development.speech, development.text))
+    try:
+        return fit_fusion(speech, text, development.labels).w_speech
+    except FusionNotFitted:
         return 1.0
-    chosen = Sides(development.speech[both], development.text[both], development.labels[both])
-    losses = [_loss(chosen.fused(w, 1 - w), chosen.labels) for w in GRID]
-    return GRID[int(np.argmin(losses))]
-
-
-def _loss(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
 def sweep(sides: Sides) -> list[dict[str, Any]]:

@@ -1,12 +1,11 @@
 """From scores of pieces to probabilities of utterances, and the temperature that makes them honest."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.models.calibration import log_softmax
+from ml.models.calibration import log_softmax, lowest
 
 #: Below it a probability is not taken for certain when likelihoods are compared.
 LEAST = 1e-12
@@ -41,14 +40,7 @@ class Scores:
 
     def fitted_temperature(self, labels: NDArray[np.int64]) -> float:
         """The temperature in [0.25, 8] with the lowest likelihood loss (Guo et al., ICML 2017, section 4.2)."""
-        return _lowest(lambda t: self.likelihood_loss(labels, t))
-
-
-def _lowest(loss: Callable[[float], float], low: float = 0.25, high: float = 8.0) -> float:
-    """Golden-section search over a logarithmic scale."""
-    a, b = np.log(low), np.log(high)
-    ratio = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
-        left, right = b - ratio * (b - a), a + ratio * (b - a)
-        a, b = (a, right) if loss(float(np.exp(left))) < loss(float(np.exp(right))) else (left, b)
-    return float(np.exp((a + b) / 2))
+        exponent = lowest(
+            lambda e: self.likelihood_loss(labels, float(np.exp(e))), float(np.log(0.25)), float(np.log(8))
+        )
+        return float(np.exp(exponent))

@@ -195,6 +195,8 @@ def test_weights_go_to_the_side_that_knows() -> None:
     labels = np.tile([0, 1], 50)
     knows, guesses = np.eye(2)[labels] * 0.8 + 0.1, np.full((100, 2), 0.5)
 
+    nothing = np.full((100, 2), np.nan)
     assert fitted_weight(Sides(knows, guesses, labels)) == 1.0
     assert fitted_weight(Sides(guesses, knows, labels)) == 0.0
+    assert fitted_weight(Sides(guesses, nothing, labels)) == 1.0
     assert sweep(Sides(guesses, knows, labels))[0]["accuracy"] == 1.0
