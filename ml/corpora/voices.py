@@ -4,22 +4,33 @@ Kept apart from the trainer, which needs neither Resemblyzer nor librosa.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from ml.alignment.speakers import embed_utterances
 from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
 from ml.corpora.types import LabelledUtterance
+from ml.training.speech_data import unlabelled
+
+Named = tuple[str, NDArray[np.float32]]
 
 
-def write_voices(items: Iterable[LabelledUtterance], out: Path) -> int:
-    """Write {item_id: embedding [256]} of every item that has a voice; returns how many."""
-    voices: dict[str, np.ndarray] = {}
-    pending: list[tuple[str, np.ndarray]] = []
+def labelled(items: Iterable[LabelledUtterance]) -> Iterator[Named]:
+    """Id and samples of every item."""
+    for item in items:
+        assert item.audio_path is not None
+        yield item.item_id, soundfile.read(item.audio_path, dtype="float32")[0]
+
+
+def write_voices(recordings: Iterable[Named], out: Path) -> int:
+    """Write {name: embedding [256]} of every recording that has a voice; returns how many."""
+    voices: dict[str, NDArray[np.float32]] = {}
+    pending: list[Named] = []
 
     def flush() -> None:
         for (name, _), embedding in zip(pending, embed_utterances([w for _, w in pending]), strict=True):
@@ -27,9 +38,8 @@ def write_voices(items: Iterable[LabelledUtterance], out: Path) -> int:
                 voices[name] = embedding
         pending.clear()
 
-    for item in items:
-        assert item.audio_path is not None
-        pending.append((item.item_id, soundfile.read(item.audio_path, dtype="float32")[0]))
+    for recording in recordings:
+        pending.append(recording)
         if len(pending) == 64:
             flush()
     flush()
@@ -41,6 +51,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ravdess", type=Path, required=True)
     parser.add_argument("--nemo", type=Path, required=True)
+    parser.add_argument("--unlabelled", type=Path, help="a folder of more speech, a voice to a file")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    print(write_voices([*ravdess(options.ravdess), *nemo(options.nemo)], options.out), "voices")
+    acted = labelled([*ravdess(options.ravdess), *nemo(options.nemo)])
+    more = unlabelled(options.unlabelled) if options.unlabelled else ()
+    print(write_voices([*acted, *more], options.out), "voices")

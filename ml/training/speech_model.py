@@ -1,165 +1,109 @@
-"""The small speech model as it is trained, what it is judged by, and how clips and voices are drawn."""
+"""The small speech model as it is trained, and how it becomes a bundle's encoder and classifier.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+Between the two stands, in training only, a read-out of 87 measures of the voice, taught without labels: what an
+utterance's tracks and functionals are, at every frame. What is usual for the speaker is subtracted, and the classifier
+sees nothing but the difference. All of it is linear, so that `folded` multiplies it into the classifier's weights.
+"""
 
-import numpy as np
+from typing import Any, NamedTuple
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from ml.bundles import load_bundle
-from ml.emotions import EMOTIONS
-from ml.encoders.speech import SpeechEncoder, accumulate_layers
+from ml.encoders.speech import accumulate_layers
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
-from ml.training.metrics import balanced_accuracy
-from ml.training.speech_data import Clip
+from ml.training.front_end import CONVOLUTIONS
+from ml.training.speaker_baseline import MEASURES
+from ml.training.tracks import TRACKS
 
 ENCODER: dict[str, Any] = {
-    "hidden_size": 160,
-    "num_hidden_layers": 4,
+    **CONVOLUTIONS,
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
     "num_attention_heads": 4,
-    "intermediate_size": 480,
-    "conv_dim": [32, 64, 96, 128, 160, 192, 192],
-    "feat_extract_norm": "layer",
+    "intermediate_size": 256,
     "do_stable_layer_norm": True,
-    "conv_bias": True,
     "num_conv_pos_embeddings": 32,
     "num_conv_pos_embedding_groups": 8,
+    "hidden_dropout": 0.1,
+    "feat_proj_dropout": 0.1,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
     "mask_time_prob": 0.0,
     "layerdrop": 0.0,
 }
 SEGMENT = 96
-#: How often each corpus is drawn in training.
-CORPUS_SHARE = {"ravdess": 0.6, "nemo": 0.4}
-FOUR = ("angry", "happy", "neutral", "sad")
+_HEAD: dict[str, Any] = {"channels": 128, "bottleneck": 16}
 
 
-def samples_of(frames: int) -> int:
-    """Samples that give exactly so many frames."""
-    return 400 + (frames - 1) * 320
+class Heard(NamedTuple):
+    """What the model makes of features [B, T, 192], T a multiple of 96."""
+
+    #: [B, segments, classes].
+    logits: Tensor
+    #: Real frames of each segment [B, segments].
+    real: Tensor
+    #: [B, T, 87].
+    measures: Tensor
+    #: Logits [B, classes] of the utterance as a whole, which guide training only.
+    pooled: Tensor
 
 
 class SpeechModel(nn.Module):
-    """Encoder, layer weights and head, trained together."""
+    """Encoder, layer weights, read-out and classifier, trained together above fixed convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Wav2Vec2Model(Wav2Vec2Config(**ENCODER))
         self.layer_weights = nn.Parameter(torch.ones(ENCODER["num_hidden_layers"] + 1))
-        self.head = SpeechEmotionModel(
-            SpeechEmotionConfig(input_size=ENCODER["hidden_size"], channels=256, bottleneck=16)
+        self.readout = nn.Linear(ENCODER["hidden_size"], MEASURES, bias=False)
+        self.head = SpeechEmotionModel(SpeechEmotionConfig(input_size=MEASURES, speaker_size=0, **_HEAD))
+        self.tracks = nn.Linear(ENCODER["conv_dim"][-1], TRACKS)
+        self.whole = nn.Sequential(
+            nn.Linear(2 * MEASURES, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, self.head.config.classes)
         )
-        self.readout = nn.Linear(ENCODER["conv_dim"][-1], 80)
+        self.encoder.feature_extractor.requires_grad_(False)
+        self.tracks.requires_grad_(False)
 
-    def forward(self, waves: Tensor, lengths: Tensor, speakers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Segment logits [B, S, classes], their real frames [B, S] and predicted log-mel of waves [B, n]."""
-        features = self.encoder.feature_extractor(waves).transpose(1, 2)
-        counts = ((lengths - 400).clamp(min=0) // 320 + 1).clamp(max=features.shape[1])
-        logits, real = self.from_features(features, counts, speakers)
-        return logits, real, self.readout(features)
-
-    def from_features(self, features: Tensor, counts: Tensor, speakers: Tensor) -> tuple[Tensor, Tensor]:
-        """Segment logits [B, S, classes] and real frames [B, S] of features [B, T, conv], T a multiple of 96."""
+    def forward(self, features: Tensor, counts: Tensor, usual: Tensor) -> Heard:
+        """Of features [B, T, 192] with `counts` [B] real frames, and what is usual for their speakers [B, 87]."""
         frames = features.shape[1]
-        mask = torch.arange(frames)[None] < counts[:, None]
+        mask = torch.arange(frames, device=features.device)[None] < counts[:, None]
         hidden, _ = self.encoder.feature_projection(features)
         with accumulate_layers(self.encoder, self.layer_weights) as average:
             self.encoder.encoder(hidden, attention_mask=mask)
         assert average.value is not None
-        averaged = average.value * mask[:, :, None]
-        segments = frames // SEGMENT
-        pieces = averaged.reshape(len(features) * segments, SEGMENT, -1)
-        logits = self.head(pieces, speakers.repeat_interleave(segments, dim=0))
-        real = mask.reshape(len(features), segments, SEGMENT).sum(dim=2)
-        return logits.reshape(len(features), segments, -1), real
+        measures = self.readout(average.value * mask[:, :, None])
+        relative = measures - usual[:, None]
+        pieces = relative.reshape(-1, SEGMENT, MEASURES)
+        logits = self.head(pieces, pieces.new_zeros(len(pieces), 0))
+        real = mask.reshape(len(features), -1, SEGMENT).sum(dim=2)
+        pooled = self.whole(_mean_and_deviation(relative, mask))
+        return Heard(logits.reshape(len(features), -1, logits.shape[1]), real, measures, pooled)
 
 
-@dataclass
-class Voices:
-    """Speaker vectors: means over random subsets in training, over a speaker's first hundred clips in evaluation."""
-
-    by_item: dict[str, NDArray[np.float32]]
-    by_speaker: dict[str, NDArray[np.float32]]
-
-    @classmethod
-    def read(cls, path: Path, clips: Sequence[Clip]) -> "Voices":
-        with np.load(path) as stored:
-            by_item = {name: stored[name] for name in stored.files}
-        speakers = sorted({clip.speaker for clip in clips})
-        grouped = {
-            s: np.stack([by_item[c.item_id] for c in clips if c.speaker == s and c.item_id in by_item])
-            for s in speakers
-        }
-        return cls(by_item, grouped)
-
-    def mean(self, speaker: str) -> NDArray[np.float32]:
-        return np.asarray(self.by_speaker[speaker][:100].mean(axis=0), dtype=np.float32)
-
-    def drawn(self, speaker: str, rng: np.random.Generator) -> NDArray[np.float32]:
-        """A noisy mean of a random subset; half of the time nothing, so that the model does not lean on identity."""
-        vectors = self.by_speaker[speaker]
-        if rng.random() < 0.5:
-            return np.zeros(vectors.shape[1], dtype=np.float32)
-        count = int(np.exp(rng.uniform(0, np.log(min(100, len(vectors))))))
-        mean = vectors[rng.choice(len(vectors), size=count, replace=False)].mean(axis=0)
-        return np.asarray(mean + rng.normal(0, 0.02, mean.shape), dtype=np.float32)
+def _mean_and_deviation(values: Tensor, mask: Tensor) -> Tensor:
+    """[B, 2n] over the real frames of [B, T, n]."""
+    weight = mask[:, :, None].to(values.dtype)
+    count = weight.sum(dim=1).clamp(min=1)
+    mean = (values * weight).sum(dim=1) / count
+    variance = ((values - mean[:, None]) ** 2 * weight).sum(dim=1) / count
+    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
-def predict_logits(
-    model: SpeechModel, clips: Sequence[Clip], voices: Voices, *, with_voice: bool = True
-) -> NDArray[np.float64]:
-    """Log-probabilities [N, classes] by the path that production takes."""
-    encoder = SpeechEncoder(model.encoder)
-    weights = model.layer_weights.detach().numpy()
-    frames = encoder.encode([clip.samples for clip in clips], weights)
-    vectors = np.stack([voices.mean(clip.speaker) for clip in clips]) * float(with_voice)
-    return np.log(model.head.eval().predict(frames, vectors.astype(np.float32)) + 1e-9)
+@torch.no_grad()
+def folded(model: SpeechModel, baseline: Tensor) -> SpeechEmotionModel:
+    """The classifier over encoder frames [T, 128] and speaker vectors [256], by `baseline` [256, 87].
 
-
-def judge(logits: NDArray[np.float64], clips: Sequence[Clip]) -> dict[str, float]:
-    """Balanced accuracy per corpus, over all its classes and over four."""
-    result: dict[str, float] = {}
-    four = [EMOTIONS.index(name) for name in FOUR]
-    for corpus in sorted({clip.corpus for clip in clips}):
-        rows = np.array([clip.corpus == corpus for clip in clips])
-        labels = np.array([clip.label for clip in clips])[rows]
-        result[corpus] = balanced_accuracy(labels, logits[rows].argmax(axis=1))
-        kept = np.isin(labels, four)
-        chosen = np.array(four)[logits[rows][kept][:, four].argmax(axis=1)]
-        result[f"{corpus}_4"] = balanced_accuracy(labels[kept], chosen)
-    return result
-
-
-def update_average(average: SpeechModel, model: SpeechModel, decay: float) -> None:
-    """Move the averaged weights towards the trained ones; buffers (batch norm statistics) are copied."""
-    with torch.no_grad():
-        for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
-            ours.lerp_(theirs, 1 - decay)
-        for kept, seen in zip(average.buffers(), model.buffers(), strict=True):
-            kept.copy_(seen)
-
-
-def sampling_odds(clips: Sequence[Clip]) -> NDArray[np.float64]:
-    """Probability of each clip, so that corpora and classes are drawn evenly whatever their sizes."""
-    counts = {key: sum((c.corpus, c.label) == key for c in clips) for key in {(c.corpus, c.label) for c in clips}}
-    odds = np.array([CORPUS_SHARE[c.corpus] / counts[c.corpus, c.label] for c in clips])
-    return np.asarray(odds / odds.sum())
-
-
-def dev_score(scores: dict[str, float]) -> float:
-    """What a model is chosen by: both corpora, all classes and four."""
-    return float(np.mean(list(scores.values())))
-
-
-def restore(model: SpeechModel, location: str) -> None:
-    """Load an earlier bundle's weights."""
-    bundle = load_bundle(location)
-    model.encoder.load_state_dict({n: t.float() for n, t in bundle.part("encoder").items()})
-    model.head.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in bundle.part("head").items()})
-    with torch.no_grad():
-        model.layer_weights.copy_(bundle.tensors["layer_weights"].float())
+    conv(readout · frame - baselineᵀ · vector) is one convolution over both side by side.
+    """
+    config = SpeechEmotionConfig(input_size=ENCODER["hidden_size"], speaker_size=len(baseline), **_HEAD)
+    result = SpeechEmotionModel(config)
+    state = model.head.state_dict()
+    kernel = state["convolutions.0.weight"]
+    frames = torch.einsum("cmk,mh->chk", kernel, model.readout.weight)
+    voices = -torch.einsum("cmk,sm->csk", kernel, baseline.to(kernel))
+    result.load_state_dict(state | {"convolutions.0.weight": torch.cat([frames, voices], dim=1)})
+    return result.eval()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cli.commands import alignment, corpus, reading, services, work
+from ops.cli.commands import alignment, corpus, reading, services, training, work
 
 app = typer.Typer(
     name="tenor",
@@ -36,5 +36,6 @@ def main(
 app.add_typer(work.commands)
 app.add_typer(reading.commands)
 app.add_typer(alignment.commands)
+app.add_typer(training.commands)
 app.add_typer(services.commands)
 app.add_typer(corpus.commands, name="corpus")

@@ -42,3 +42,18 @@ def test_the_text_models_card_shows_the_figures_of_its_bundle() -> None:
     for measured in meta.metrics.values():
         row = " | ".join(f"{measured[figure]:.3f}" for figure in ("accuracy", "balanced_accuracy", "macro_f1"))
         assert f"| {measured['utterances']} | {row} |" in card
+
+
+def test_the_speech_models_card_shows_the_figures_of_its_bundle() -> None:
+    meta, card = read_meta("shipped:mini-speech"), (SHIPPED / "mini-speech" / CARD).read_text(encoding="utf-8")
+    test = meta.metrics["test"]
+
+    for speaker, measured in test["speakers"].items():
+        names = ("accuracy", "balanced_accuracy", "balanced_accuracy_of_four")
+        row = " | ".join(f"{measured[name]:.3f}" for name in names)
+        assert f"| {speaker} | {measured['utterances']} | {row} |" in card
+    for corpus in ("ravdess", "nemo"):
+        figures = test["balanced_accuracy"]
+        assert f"| {figures[corpus]:.3f} | {figures[f'{corpus}_4']:.3f} |" in card
+    assert f"temperature {meta.temperature:.2f}" in card
+    assert f"{test['calibration_error']['after']:.3f} after" in card

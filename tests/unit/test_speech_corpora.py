@@ -11,7 +11,7 @@ from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
 from ml.corpora.types import CorpusMissing, LabelledUtterance, LabelUnknown, Skipped
 from ml.emotions import EMOTIONS
-from ml.training.speech_data import DEV_SPEAKERS, TEST_SPEAKERS, load_clips, trim, vary
+from ml.training.speech_data import DEV_SPEAKERS, TEST_SPEAKERS, Noise, load_clips, trim, unlabelled, vary
 
 Reader = Callable[[Path], Iterator[LabelledUtterance]]
 
@@ -96,14 +96,26 @@ def test_clips_are_numbered_in_the_houses_order_and_another_rate_is_refused(tmp_
         load_clips([LabelledUtterance("c", "wrong", "s", "sad", "en", audio_path=wrong)])
 
 
-def test_a_varied_clip_is_finite_near_its_length_and_follows_its_seed() -> None:
-    original = tone(0.5)
+def test_a_varied_clip_is_finite_follows_its_seed_and_says_how_much_higher_it_is() -> None:
+    original, noise = tone(1.0), Noise()
 
-    first, again = (vary(original, np.random.default_rng(3)) for _ in range(2))
-    other = vary(original, np.random.default_rng(4))
+    (first, octaves), (again, _) = (vary(original, np.random.default_rng(3), noise) for _ in range(2))
+    other, _ = vary(original, np.random.default_rng(4), noise)
 
     np.testing.assert_array_equal(first, again)
     assert first.dtype == np.float32
     assert np.isfinite(first).all()
-    assert 0.88 <= len(first) / len(original) <= 1.14
+    assert len(first) == pytest.approx(len(original) / 2**octaves, abs=1)
+    loudest = np.abs(np.fft.rfft(first)).argmax() / len(first) * 16_000
+    assert loudest == pytest.approx(220 * 2**octaves, rel=0.01)
     assert first.shape != other.shape or not np.allclose(first, other)
+
+
+def test_unlabelled_speech_is_named_by_its_path_and_what_cannot_be_used_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    soundfile.write(tmp_path / "a" / "long.wav", tone(1.0), 16_000)
+    soundfile.write(tmp_path / "a" / "other_rate.wav", tone(1.0, rate=8_000), 8_000)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([tone(1.0)] * 2, axis=1), 16_000)
+    soundfile.write(tmp_path / "short.wav", tone(0.2), 16_000)
+
+    assert [(name, len(samples)) for name, samples in unlabelled(tmp_path)] == [("a/long.wav", 16_000)]
