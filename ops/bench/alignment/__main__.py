@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     try:
         aligners = [find_aligner(name) for name in asked.aligner or ["pocketsphinx"]]
-        setting = Setting(asked.data, aligners, asked.hours, Console())
+        setting = Setting(asked.data, aligners, asked.hours, Console(width=120))
         result = {key: value for name in only for key, value in PARTS[name](setting).items()}
     except TenorError as exc:
         print(f"{exc}. {exc.hint}", file=sys.stderr)
