@@ -32,7 +32,7 @@ class CorpusPlaceUnknown(TenorError):
     """A corpus was named without a folder."""
 
     code = "corpus_place_unknown"
-    hint = "Say --corpus NAME=PATH, or name the folder that holds it with --data or TENOR_DATA."
+    hint = "Say --corpus NAME=PATH, or name the folder that holds it with --data or TENOR_DATA_DIR."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,12 @@ class Options:
 
     def plan(self) -> Plan:
         """The plan that the options make; raises `PlanUnsuitable` and others."""
-        places = tuple(_place(said, self.data) for said in self.corpus)
+        data = self.data or load_settings().data_dir
+        places = tuple(_place(said, data) for said in self.corpus)
         return Plan(
             recipe=self.recipe,
             corpora=places,
-            text_corpora=tuple(_place(said, self.data) for said in self.text_corpus or ()),
+            text_corpora=tuple(_place(said, data) for said in self.text_corpus or ()),
             classes=classes_of(self.classes),
             encoder=self.encoder or (PAPER_SPEECH if self.faithful else SHIPPED_SPEECH),
             text_encoders=self._text_encoders(),
@@ -92,7 +93,7 @@ class Options:
             probe=self.probe,
             bundle=self.bundle,
             seed=self.seed,
-            device=self.device or default_device(),
+            device=_device(self.device),
         )
 
     def _schedule(self, schedule: Schedule) -> Schedule:
@@ -119,6 +120,12 @@ class Options:
         if self.faithful:
             return (PAPER_TEXT,)
         return (SHIPPED_TEXT,) if self.recipe == "text" or self.text_corpus else ()
+
+
+def _device(said: str | None) -> str:
+    """The device that was typed, else that of the settings."""
+    chosen = said or load_settings().device
+    return default_device() if chosen == "auto" else chosen
 
 
 def _place(said: str, data: Path | None) -> tuple[str, str]:
@@ -205,7 +212,7 @@ def evaluate(
             place,
             classes=None if classes is None else classes_of(classes),
             split=split,
-            device=device or default_device(),
+            device=_device(device),
             counted=watch.counted,
             trained=load_settings().models,
         )

@@ -26,7 +26,8 @@ def train(
         ),
     ],
     data: Annotated[
-        Path | None, typer.Option(envvar="TENOR_DATA", metavar="DIR", help="The folder that holds corpora by name.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder that holds corpora by name.", show_default="TENOR_DATA_DIR"),
     ] = None,
     encoder: Annotated[
         str | None,
