@@ -115,7 +115,7 @@ def _fetched(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        wanted = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+        wanted = ["*.json", "*.txt", "model*.safetensors", "*.model"]
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     except (OSError, ValueError) as exc:
         raise CheckpointMissing(

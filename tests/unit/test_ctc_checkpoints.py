@@ -74,7 +74,12 @@ def test_a_hub_checkpoint_is_fetched_without_pickle(folder: Path, monkeypatch: p
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     assert Checkpoint.parse("owner/name@abc").folder() == folder
     assert asked["hub_id"] == "owner/name" and asked["revision"] == "abc"
-    assert asked["allow_patterns"] == ["*.json", "*.txt", "model*.safetensors"]
+    # The last are SentencePiece's, which is no pickle.
+    assert asked["allow_patterns"] == ["*.json", "*.txt", "model*.safetensors", "*.model"]
+
+
+def test_a_revision_may_be_that_of_a_conversion_that_nobody_has_merged() -> None:
+    assert Checkpoint.parse("owner/name@refs/pr/1").revision == "refs/pr/1"
 
 
 @pytest.mark.parametrize("name", ["ctc:", "ctc:/no/such/folder", "ctc:./nowhere", "ctc:a/b/c", "ctc:one"])

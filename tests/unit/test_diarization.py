@@ -19,6 +19,7 @@ from ml.alignment.timed import from_timed_turns
 from ml.alignment.untranscribed import from_voice_activity
 from ml.audio.decode import SAMPLE_RATE, decode
 from ml.audio.reader import Audio, open_audio
+from ml.features.speaker import SIZE
 from ml.transcripts import Turn, read_transcript
 from ops.samples import ARCHIVE
 
@@ -140,7 +141,7 @@ def test_a_speaker_of_many_utterances_is_read_no_further_than_needed(
     call: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[int] = []
-    one = np.eye(speakers.SIZE, dtype=np.float32)[0]
+    one = np.eye(SIZE, dtype=np.float32)[0]
 
     def embed(waves: list[np.ndarray]) -> list[np.ndarray]:
         heard.append(len(waves))
