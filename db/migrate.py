@@ -28,6 +28,7 @@ VIEWS = (
     "conversation_emotions",
     "speaker_emotions",
     "emotion_timeline",
+    "labelled_utterances",
     "job_progress",
     "stage_backlog",
 )

@@ -75,6 +75,11 @@ def reach(settings: Settings, say: Say) -> Access:
     return start(settings, say)
 
 
+def database(settings: Settings, say: Say) -> str:
+    """URL of a Postgres to write to: the one that the settings name, else the embedded one (started)."""
+    return settings.database_url or start(settings, say).database_url
+
+
 def look(settings: Settings) -> Access:
     """Services to read from; starts nothing. Raises `ServicesDown` where there have never been any."""
     if settings.database_url is not None:

@@ -191,11 +191,26 @@ def look(root: Path, path: str, known: Known | None, line: Line | None = None, b
         now = (status.st_size, status.st_mtime_ns)
         if known is not None and known.recording_id is not None and (known.size_bytes, known.mtime_ns) == now:
             return replace(seen, recording_id=known.recording_id)
-        with audio.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return _with_content(audio, seen)
     except OSError as exc:
         error = AudioMissing(f"the file cannot be read: {reason(exc)}")
         return Found(path, 0, 0, error=error, line=line)
+
+
+def look_alone(audio: Path) -> Found:
+    """Look at one file that is no part of an archive: what it holds, without a transcript."""
+    path = storable_path(str(audio))
+    try:
+        status = audio.stat()
+        return _with_content(audio, Found(path, status.st_size, status.st_mtime_ns))
+    except OSError as exc:
+        return Found(path, 0, 0, error=AudioMissing(f"the file cannot be read: {reason(exc)}"))
+
+
+def _with_content(audio: Path, seen: Found) -> Found:
+    """`seen` with hash and format of the file's content, or with what is wrong with it; raises `OSError`."""
+    with audio.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         return replace(seen, sha256=sha256, info=probe(audio))
     except AudioMissing as exc:

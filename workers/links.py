@@ -12,6 +12,7 @@ from workers.errors import WORTH_RETRYING
 from workers.failures import sentence
 from workers.files import Found
 from workers.manifest import Line
+from workers.recordings import register
 from workers.scoring import claim_scoring, given_up_for, lengths, scored_version
 from workers.units import add_batches
 
@@ -43,7 +44,7 @@ def link_recordings(
     waiting: list[tuple[int, float]] = []
     aligned: list[int] = []
     for file in found:
-        recording_id = file.recording_id if file.recording_id is not None else _recording(conn, file)
+        recording_id = file.recording_id if file.recording_id is not None else _registered(conn, file)
         chosen = {**options, **(file.line.options if file.line else {})}
         key = options_hash(chosen)
         file_id = _file(conn, archive_id, file, recording_id, key)
@@ -89,30 +90,9 @@ def link_recordings(
     return waiting
 
 
-def _recording(conn: Connection, file: Found) -> int | None:
-    """The id of the file's content, new or known; None when the file could not be opened."""
-    if file.sha256 is None:
-        return None
-    info, error = file.info, file.error
-    return int(
-        conn.execute(
-            text("""
-                INSERT INTO recordings (sha256, size_bytes, duration_s, sample_rate, channels, codec, error_code, error)
-                VALUES (:sha256, :size, :duration, :rate, :channels, :codec, :code, :error)
-                ON CONFLICT (sha256) DO UPDATE SET size_bytes = excluded.size_bytes RETURNING id
-            """),
-            {
-                "sha256": file.sha256,
-                "size": file.size_bytes,
-                "duration": info.duration_s if info else None,
-                "rate": info.sample_rate if info else None,
-                "channels": info.channels if info else None,
-                "codec": info.codec if info else None,
-                "code": error.code if error else None,
-                "error": sentence(error) if error else None,
-            },
-        ).scalar_one()
-    )
+def _registered(conn: Connection, file: Found) -> int | None:
+    recording = register(conn, file)
+    return None if recording is None else int(recording.id)
 
 
 def _file(conn: Connection, archive_id: int, file: Found, recording_id: int | None, options_hash: str) -> int:

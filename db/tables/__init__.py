@@ -10,6 +10,7 @@ from db.tables.archive import (
     UtteranceRow,
 )
 from db.tables.base import Base
+from db.tables.labels import labels
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
 from db.tables.work import (
@@ -46,5 +47,6 @@ __all__ = [
     "SpeakerRow",
     "Stage",
     "UtteranceRow",
+    "labels",
     "scores",
 ]

@@ -42,7 +42,7 @@ _MARKS = re.compile(r"(?<!\w)[A-Za-z]/|[/*+]")
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One line of a table; `number` gives the order within a session."""
+    """One line of a table; `number` gives the order within a session, in both tables of it."""
 
     number: int
     segment: str
@@ -52,6 +52,11 @@ class Rating:
     valence: float | None
     arousal: float | None
     distribution: tuple[float, ...] | None
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nobody rated the segment."""
+        return not self.source_label and self.distribution is None and self.valence is None and self.arousal is None
 
 
 def ratings(path: Path) -> Iterator[Rating]:
@@ -68,12 +73,12 @@ def ratings(path: Path) -> Iterator[Rating]:
     for line, fields in content:
         if not any(fields):
             continue
-        if len(fields) < max([total + 3, *(place + 1 for place in raters)]) or not fields[names.index("Numb")].strip():
-            raise CorpusBroken.at(path, line, f"it has {len(fields)} fields, or no number")
+        if len(fields) < max([total + 3, *(place + 1 for place in raters)]):
+            raise CorpusBroken.at(path, line, f"it has {len(fields)} fields, too few for its header")
         votes = [_labels(path, line, fields[place]) for place in raters]
         agreed = _labels(path, line, fields[total])
         yield Rating(
-            number=int(_number(path, line, fields[names.index("Numb")]) or 0),
+            number=int(_number(path, line, fields[names.index("Numb")]) or line),
             segment=fields[segment].strip(),
             label=agreed[0] if len(agreed) == 1 else None,
             source_label=fields[total].strip(),

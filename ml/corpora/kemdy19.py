@@ -35,6 +35,9 @@ def kemdy19(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             if match.group(4) != path.name.split("_")[1]:
                 skipped.add("the listener's rating", f"{path.name} {rating.segment}")
                 continue
+            if rating.is_empty:
+                skipped.add("nobody rated it", f"{path.name} {rating.segment}")
+                continue
             audio = folder / "wav" / f"Session{match.group(2)}" / match.group(1) / f"{rating.segment}.wav"
             if not audio.is_file():
                 skipped.add("no audio", audio)

@@ -30,6 +30,9 @@ def kemdy20(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             if match is None:
                 raise CorpusBroken.at(path, None, f"segment {rating.number} is not named Sess01_script01_User001F_001")
             dialogue, session, user, sex = match.groups()
+            if rating.is_empty:
+                skipped.add("nobody rated it", f"{path.name} {rating.segment}")
+                continue
             audio = folder / "wav" / f"Session{session}" / f"{rating.segment}.wav"
             if not audio.is_file():
                 skipped.add("no audio", audio)

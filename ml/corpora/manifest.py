@@ -98,11 +98,11 @@ def read_manifest(path: Path, *, root: Path | None = None, check_audio: bool = T
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[b"tenor"])
-        rows = table.to_pylist()
+        rows, form = table.to_pylist(), about["format"]
     except (OSError, pa.ArrowException, KeyError, ValueError) as exc:
         raise ManifestBroken(f"{path} cannot be read as a manifest ({type(exc).__name__})") from exc
-    if about["format"] != FORMAT or set(table.schema.names) != set(_SCHEMA.names):
-        raise ManifestBroken(f"{path} is of format {about['format']}, this version of Tenor reads {FORMAT}")
+    if form != FORMAT or set(table.schema.names) != set(_SCHEMA.names):
+        raise ManifestBroken(f"{path} is of format {form}, this version of Tenor reads {FORMAT}")
     if _fingerprint(rows) != about["fingerprint"]:
         raise ManifestBroken(f"{path} was changed after it was frozen")
     base = root.absolute() if root is not None else about["root"] and Path(about["root"])

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.cli import corpus
 from ops.cli.commands import alignment, reading, services, training, work
 
 app = typer.Typer(
@@ -37,4 +38,5 @@ app.add_typer(work.commands)
 app.add_typer(reading.commands)
 app.add_typer(alignment.commands)
 app.add_typer(training.commands)
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(services.commands)

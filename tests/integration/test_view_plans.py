@@ -34,9 +34,20 @@ PLANTED = """
     SELECT i, v, 'done' FROM generate_series(1, 2) v, generate_series(1, 2000) i;
     INSERT INTO job_recordings (job_id, file_id, recording_id, alignment_id, profile_version_id, state)
     SELECT 1 + i / 101, i, i, i, 2, 'done' FROM generate_series(1, 2000) i;
+    INSERT INTO labels (recording_id, start_s, end_s, annotator, corpus, item_id, label, speaker, language)
+    SELECT i, 0, 60, 'somebody', 'csv', i, 'sad', 'somebody', 'en' FROM generate_series(1, 2000) i;
 """
 #: Tables with a row per recording or more.
-LARGE = {"archive_files", "recordings", "alignments", "utterances", "recording_scores", "scores_v1", "scores_v2"}
+LARGE = {
+    "archive_files",
+    "recordings",
+    "alignments",
+    "utterances",
+    "recording_scores",
+    "scores_v1",
+    "scores_v2",
+    "labels",
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +75,11 @@ def read_whole(plan: str) -> set[str]:
     "where", ["recording = '77.wav'", "recording_id = 77", "archive = '/archive/1' AND recording = '77.wav'"]
 )
 @pytest.mark.parametrize(
-    "view", ["utterance_emotions", "job_emotions", "conversation_emotions", "speaker_emotions", "emotion_timeline"]
+    "view",
+    [
+        *("utterance_emotions", "job_emotions", "conversation_emotions", "speaker_emotions", "emotion_timeline"),
+        "labelled_utterances",
+    ],
 )
 def test_one_recording_is_found_by_indexes(planted: Connection, view: str, where: str) -> None:
     query = f"SELECT * FROM {view} WHERE {where}"

@@ -56,9 +56,12 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
     assert set(commands) == {
         *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
-        *("sql", "up", "down", "doctor", "version", "train", "evaluate"),
+        *("sql", "up", "down", "doctor", "version", "train", "evaluate", "corpus"),
     }
-    for name, command in commands.items():
+    corpus = commands.pop("corpus")
+    assert corpus.help
+    assert set(corpus.commands) == {"list", "import"}
+    for name, command in {**commands, **corpus.commands}.items():
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"

@@ -102,6 +102,19 @@ def test_kemdy20_reads_transcripts_in_cp949_and_knows_users_by_number(tmp_path: 
     assert {each.session for each in found.values()} == {"kemdy20-Sess01", "kemdy20-Sess02"}
 
 
+def test_a_segment_of_kemdy_that_nobody_rated_is_counted(tmp_path: Path) -> None:
+    table = write_kemdy20(tmp_path, sessions=1, seconds=0.1) / "annotation" / "Sess01_eval.csv"
+    head, second, first, *rest = table.read_text(encoding="utf-8").splitlines()
+    cells = first.split(",")
+    unrated = ",".join([*cells[:4], *[""] * (len(cells) - 4)])
+    # Saved by a Korean spreadsheet: another encoding, and a line of commas at the end.
+    table.write_bytes("\r\n".join([head, second, unrated, *rest, "," * (len(cells) - 1)]).encode("cp949"))
+    skipped = Skipped()
+
+    assert len(list(corpus("kemdy20", tmp_path, skipped))) == 7
+    assert skipped.counts == {"nobody rated it": 1}
+
+
 def test_meld_gives_dialogues_with_or_without_clips(tmp_path: Path) -> None:
     bare = by_id("meld", write_meld(tmp_path / "bare"))
     with_clips = by_id("meld", write_meld(tmp_path / "clips", clips=True))
