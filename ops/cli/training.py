@@ -58,6 +58,7 @@ class Options:
     judge_every: int | None
     patience: int | None
     channels: int | None
+    class_weights: bool
     baselines: bool
     probe: bool
     bundle: bool
@@ -85,6 +86,7 @@ class Options:
             only_folds=self.only_folds,
             faithful=self.faithful,
             channels=self.channels,
+            weighted=self.class_weights,
             schedule=self._schedule(Schedule.paper() if self.faithful else Schedule()),
             text_schedule=self._schedule(
                 Schedule.paper(PAPER_TEXT_STEPS, PAPER_TEXT_BATCH) if self.faithful else TEXT_SCHEDULE

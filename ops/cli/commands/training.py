@@ -73,6 +73,13 @@ def train(
         int | None,
         typer.Option(min=8, help="Channels of the convolutions; other widths follow.", show_default="2 × encoder's"),
     ] = None,
+    class_weights: Annotated[
+        bool,
+        typer.Option(
+            "--class-weights/--no-class-weights",
+            help="Rare classes count as much as frequent ones: better balanced accuracy, worse weighted F1.",
+        ),
+    ] = True,
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Majority, eGeMAPS + SVM, mel input, pooled encoder.")
     ] = True,
