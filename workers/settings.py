@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     unpacked_dir: Path | None = None
     #: Folder of models trained here, which profiles name as `trained:…`; None: `models` under `home`.
     models_dir: Path | None = None
+    #: Folder that holds labelled corpora by name, for `tenor train --corpus NAME`; None: each is named with its path.
+    data_dir: Path | None = None
     #: What one zip or tar file may unpack to, at most, in GB.
     unpack_gb: Count = 200
     #: An unpacked archive that nobody reads for so many days, and that no live job is about, is removed.
@@ -103,7 +105,7 @@ class Settings(BaseSettings):
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("home", "unpacked_dir", "models_dir")
+    @field_validator("home", "unpacked_dir", "models_dir", "data_dir")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return None if folder is None else folder.expanduser().absolute()

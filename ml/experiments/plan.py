@@ -53,6 +53,8 @@ class Plan:
     #: Only so many of the folds are computed, for a quick look; None: all.
     only_folds: int | None = None
     faithful: bool = False
+    #: Classes count the same in the loss, however many items they have; never so in the faithful configuration.
+    weighted: bool = True
     channels: int | None = None
     schedule: Schedule = field(default_factory=Schedule)
     text_schedule: Schedule = field(default_factory=Schedule)

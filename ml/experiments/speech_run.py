@@ -101,7 +101,7 @@ def _piece(
         fold=fold,
         seed=plan.seed,
         device=plan.device,
-        weighted=not plan.faithful,
+        weighted=plan.weighted and not plan.faithful,
         released=plan.faithful,
         probe=plan.probe and first and variant in {"small", "large"},
         keep=keep,

@@ -88,7 +88,7 @@ def _piece(context: Context, data: TextSet, encoder: str, fold: Fold, *, keep: b
         fold=fold,
         seed=plan.seed,
         device=plan.device,
-        weighted=not plan.faithful,
+        weighted=plan.weighted and not plan.faithful,
         keep=keep,
     )
     return Piece(f"{encoder} {fold.name}", context.folder("text", encoder, fold.name), job)

@@ -14,6 +14,8 @@ from ml.training.cache import FeatureCache, Shelf
 
 #: Names of the tensors on the shelves.
 STATES, MEL, PHONES, TOKENS = "states", "mel", "phones", "tokens"
+#: Token vectors that a process keeps in memory.
+TEXT_MEMORY_BYTES = 1_000_000_000
 
 
 class FeatureMissing(ModelError):
@@ -112,15 +114,26 @@ class TextSet:
 
 
 class TextReader:
-    """Reads the token vectors of a `TextSet`; one per process."""
+    """Reads the token vectors of a `TextSet`; one per process.
+
+    Texts are small and come again and again, so what was read stays in memory, up to a bound.
+    """
 
     def __init__(self, data: TextSet) -> None:
         self.data = data
         self._shelf = data.cache.open().shelf(data.shelf)
+        self._read: dict[int, Tensor] = {}
+        self._bytes = 0
 
     def tokens(self, index: int) -> NDArray[np.float32]:
         """Token vectors [tokens, D] of a text, single precision."""
-        found = self._shelf.get(self.data.keys[index])
-        if found is None:
-            raise FeatureMissing("the token vectors of a text are not in the cache")
-        return found[TOKENS].float().numpy()
+        vectors = self._read.get(index)
+        if vectors is None:
+            found = self._shelf.get(self.data.keys[index])
+            if found is None:
+                raise FeatureMissing("the token vectors of a text are not in the cache")
+            vectors = found[TOKENS]
+            self._bytes += vectors.nbytes
+            if self._bytes <= TEXT_MEMORY_BYTES:
+                self._read[index] = vectors
+        return vectors.float().numpy()

@@ -32,7 +32,7 @@ class CorpusPlaceUnknown(TenorError):
     """A corpus was named without a folder."""
 
     code = "corpus_place_unknown"
-    hint = "Say --corpus NAME=PATH, or name the folder that holds it with --data or TENOR_DATA."
+    hint = "Say --corpus NAME=PATH, or name the folder that holds it with --data or TENOR_DATA_DIR."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Options:
     judge_every: int | None
     patience: int | None
     channels: int | None
+    class_weights: bool
     baselines: bool
     probe: bool
     bundle: bool
@@ -71,11 +72,12 @@ class Options:
 
     def plan(self) -> Plan:
         """The plan that the options make; raises `PlanUnsuitable` and others."""
-        places = tuple(_place(said, self.data) for said in self.corpus)
+        data = self.data or load_settings().data_dir
+        places = tuple(_place(said, data) for said in self.corpus)
         return Plan(
             recipe=self.recipe,
             corpora=places,
-            text_corpora=tuple(_place(said, self.data) for said in self.text_corpus or ()),
+            text_corpora=tuple(_place(said, data) for said in self.text_corpus or ()),
             classes=classes_of(self.classes),
             encoder=self.encoder or (PAPER_SPEECH if self.faithful else SHIPPED_SPEECH),
             text_encoders=self._text_encoders(),
@@ -84,6 +86,7 @@ class Options:
             only_folds=self.only_folds,
             faithful=self.faithful,
             channels=self.channels,
+            weighted=self.class_weights,
             schedule=self._schedule(Schedule.paper() if self.faithful else Schedule()),
             text_schedule=self._schedule(
                 Schedule.paper(PAPER_TEXT_STEPS, PAPER_TEXT_BATCH) if self.faithful else TEXT_SCHEDULE
@@ -92,7 +95,7 @@ class Options:
             probe=self.probe,
             bundle=self.bundle,
             seed=self.seed,
-            device=self.device or default_device(),
+            device=_device(self.device),
         )
 
     def _schedule(self, schedule: Schedule) -> Schedule:
@@ -119,6 +122,12 @@ class Options:
         if self.faithful:
             return (PAPER_TEXT,)
         return (SHIPPED_TEXT,) if self.recipe == "text" or self.text_corpus else ()
+
+
+def _device(said: str | None) -> str:
+    """The device that was typed, else that of the settings."""
+    chosen = said or load_settings().device
+    return default_device() if chosen == "auto" else chosen
 
 
 def _place(said: str, data: Path | None) -> tuple[str, str]:
@@ -205,7 +214,7 @@ def evaluate(
             place,
             classes=None if classes is None else classes_of(classes),
             split=split,
-            device=device or default_device(),
+            device=_device(device),
             counted=watch.counted,
             trained=load_settings().models,
         )

@@ -56,7 +56,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
     assert set(commands) == {
         *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
-        *("sql", "up", "down", "doctor", "version", "corpus", "train", "evaluate"),
+        *("sql", "up", "down", "doctor", "version", "train", "evaluate", "corpus"),
     }
     corpus = commands.pop("corpus")
     assert corpus.help

@@ -181,6 +181,15 @@ def test_a_corpus_without_a_place_is_asked_for(tmp_path: Path) -> None:
     assert done.exit_code == 1 and "--data" in done.output
 
 
+def test_a_corpus_is_found_by_name_in_the_folder_of_the_settings(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "iemocap").symlink_to(world / "IEMOCAP")
+    arguments = ["train", "makiuchi2021", "--corpus", "iemocap", "--out", str(world / "run"), "--json"]
+    done = CliRunner().invoke(app, arguments, env={"TENOR_HOME": str(tmp_path), "TENOR_DATA_DIR": str(tmp_path)})
+
+    # Found, so that the command comes as far as to see that the folder of the run is taken.
+    assert done.exit_code == 1 and "--resume" in done.output
+
+
 def test_artificial_pairs_share_their_label_and_come_from_the_given_texts() -> None:
     labels, written_labels = np.array([0, 1, 2, 1]), np.array([1, 0, 1, 1, 0])
     pairs = artificial_pairs(np.arange(4), labels, written_labels, np.array([1, 2, 3]), seed=1)

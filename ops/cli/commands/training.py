@@ -26,7 +26,8 @@ def train(
         ),
     ],
     data: Annotated[
-        Path | None, typer.Option(envvar="TENOR_DATA", metavar="DIR", help="The folder that holds corpora by name.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder that holds corpora by name.", show_default="TENOR_DATA_DIR"),
     ] = None,
     encoder: Annotated[
         str | None,
@@ -72,6 +73,13 @@ def train(
         int | None,
         typer.Option(min=8, help="Channels of the convolutions; other widths follow.", show_default="2 × encoder's"),
     ] = None,
+    class_weights: Annotated[
+        bool,
+        typer.Option(
+            "--class-weights/--no-class-weights",
+            help="Rare classes count as much as frequent ones: better balanced accuracy, worse weighted F1.",
+        ),
+    ] = True,
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Majority, eGeMAPS + SVM, mel input, pooled encoder.")
     ] = True,
