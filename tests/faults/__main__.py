@@ -26,7 +26,7 @@ from tests.faults.rig import LEASE_S, Rig
 from tests.faults.running import Reference, Result, at_random, one_upon_the_other, reference, under
 
 #: Recordings of the generated archives: for one fault each, and for the long random run.
-SHORT, LONG = 224, 2800
+SHORT, LONG = 224, 3400
 #: Healthy ones around those that are not.
 NEIGHBOURS = 40
 RANDOM = "all at random, one upon the other"
