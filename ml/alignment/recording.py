@@ -54,6 +54,11 @@ def align_recording(
             if note is not None:
                 quality["transcript"] = note
                 quality.pop("detail", None)
+            elif beyond := _beyond(turns, audio.duration_s):
+                # Often the sign of a recording that was cut, or of another one's transcript.
+                unread = quality.get("detail")
+                quality["transcript"] = PARTLY_READ
+                quality["detail"] = f"{unread}; {beyond}" if unread else beyond
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
             if drafts and options.transcriber is not None and not turns:
@@ -91,6 +96,17 @@ def _from_transcript(
         return from_plain_text(audio, turns, aligner, language, options.max_utterance_s)
     heard = from_voice_activity(audio, options.max_utterance_s, None, options.speakers)
     return shared_out(heard, turns), NO_ALIGNER
+
+
+def _beyond(turns: Sequence[Turn], duration_s: float) -> str | None:
+    """A sentence about turns that begin when the recording is over; None when there are none."""
+    late = [turn.start_s for turn in turns if turn.start_s is not None and turn.start_s >= duration_s]
+    if not late:
+        return None
+    return (
+        f"{len(late)} of {len(turns)} turns of the transcript were left out:"
+        f" the first of them begins at {min(late):.1f} s, the recording ends at {duration_s:.1f} s"
+    )
 
 
 def _aligned_by(turns: Sequence[Turn], aligner: Aligner) -> str:

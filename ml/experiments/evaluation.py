@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.alignment.speakers import embed_utterances
+from ml.bundles import read_meta
 from ml.corpora.registry import corpus, of_classes
 from ml.corpora.types import LabelledUtterance, Skipped
 from ml.emotions import EMOTIONS
@@ -45,6 +46,7 @@ def evaluate(
     spec = load_profile(profile, trained=trained).resolve()
     wanted = tuple(label for label in spec["labels"] if classes is None or label in classes)
     items, notes = _items(name, place, wanted, split)
+    notes += _known_data(spec)
     engine = Engine.load(spec, device)
     voices = _voices(items, counted)
     parts: list[tuple[Side, Side, Side]] = []
@@ -80,6 +82,16 @@ def _items(
     if len(items) < len(everything):
         notes.append(f"{len(everything) - len(items)} of {len(everything)} have none of the labels {', '.join(wanted)}")
     return items, notes
+
+
+def _known_data(spec: dict[str, Any]) -> list[str]:
+    """What a profile's bundles were trained on: whoever is among it flatters the figures."""
+    notes = []
+    for side in ("speech", "text"):
+        if "location" in spec.get(side, {}):
+            meta = read_meta(spec[side]["location"])
+            notes.append(f"{meta.name} was trained on {'; '.join(meta.training_data)}: figures for those are too good")
+    return notes
 
 
 def _voices(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str, NDArray[np.float32]]:

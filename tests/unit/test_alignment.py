@@ -158,3 +158,12 @@ def test_batched_voice_embeddings_are_those_of_the_package() -> None:
         prepared = preprocess_wav(wave * min(1.0, 0.99 / float(np.abs(wave).max())))
         assert embedding is not None
         np.testing.assert_allclose(embedding, speakers.voice_encoder().embed_utterance(prepared), atol=1e-5)
+
+
+def test_turns_beyond_the_end_of_a_recording_are_named_not_lost_in_silence(tmp_path: Path) -> None:
+    written = tmp_path / "call.txt"
+    written.write_text(TRANSCRIPT.read_text() + "600.0 604.0 [Agent Ruth] Nobody is here any more.\n")
+    alignment = align_recording(CALL, written, AlignOptions(aligner="none"))
+    assert alignment.quality["transcript"] == "transcript_partly_read"
+    assert "begins at 600.0 s, the recording ends at 3" in str(alignment.quality["detail"])
+    assert all(utterance.end_s <= alignment.duration_s for utterance in alignment.utterances)

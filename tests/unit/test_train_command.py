@@ -129,6 +129,7 @@ def test_the_trained_profile_is_measured_on_another_corpus(world: Path, tmp_path
         assert {"accuracy", "balanced_accuracy", "weighted_f1", "ece"} <= set(row)
         assert 0 <= row["accuracy"] <= 1
     assert any("have none of the labels" in note for note in found["notes"])
+    assert any("was trained on " in note for note in found["notes"])
 
 
 def test_the_faithful_run_makes_the_models_of_the_published_profile(world: Path, tmp_path: Path) -> None:
