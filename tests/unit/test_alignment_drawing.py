@@ -1,5 +1,6 @@
 """The picture of an alignment: what is on it, in which letters, and how a long recording is reduced."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,8 @@ def written(alignment: Alignment, start_s: float, end_s: float) -> list[str]:
     heard = [u for u in alignment.utterances if any(line.hears(u.start_s, u.end_s) for line in lines)]
     picture = _Picture(lines, heard, list(alignment.speakers), lettering(u.text or "" for u in heard))
     silence = columns_of(Audio.of(np.zeros((1, 40 * RATE), np.float32)), 0, 1, 10)
-    picture.save([silence] * len(lines), "title", Path("/dev/null"))
+    with tempfile.TemporaryDirectory() as folder:
+        picture.save([silence] * len(lines), "title", Path(folder) / "picture.png")
     return [item.get_text() for item in picture.figure.findobj(lambda a: hasattr(a, "get_text"))]
 
 
