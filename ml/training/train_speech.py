@@ -19,6 +19,7 @@ import torch
 from ml.bundles import BundleMeta, save_bundle
 from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
+from ml.device import torch_device
 from ml.emotions import EMOTIONS
 from ml.training.checkpoint import read_checkpoint, write_checkpoint
 from ml.training.feature_bank import feature_bank
@@ -29,7 +30,6 @@ from ml.training.speech_data import load_clips
 from ml.training.speech_judging import Shipped, evaluate, judge, shipped_tensors
 from ml.training.speech_loop import Plan, SpeechLoop
 from ml.training.speech_model import ENCODER, SpeechModel, folded
-from ml.training.trainer import default_device
 
 
 def with_front_end(model: SpeechModel, corpus: SpeechCorpus, path: Path, *, steps: int, seed: int, device: str) -> None:
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--versions", type=int, default=1, help="varied ones of every clip")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    device, seed, work = default_device(), options.seed, options.out.with_suffix(".work")
+    device, seed, work = torch_device(), options.seed, options.out.with_suffix(".work")
     torch.manual_seed(seed)
     clips = load_clips([*ravdess(options.ravdess), *nemo(options.nemo)])
     corpus = gather(clips, options.voices, options.unlabelled, seed=seed)

@@ -92,11 +92,6 @@ class Task(Protocol[Batch]):
         """Figures on the development set, of which `score` decides; empty where there is none."""
 
 
-def default_device() -> str:
-    """The GPU where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def half_precision(device: str) -> torch.dtype | None:
     """bf16 on GPUs that compute in it, fp16 on older ones; None on the CPU, where results are the same bit for bit."""
     if not device.startswith("cuda"):

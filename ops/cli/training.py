@@ -7,6 +7,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from ml.device import torch_device
 from ml.errors import TenorError
 from ml.experiments import baselines
 from ml.experiments.context import Context
@@ -16,7 +17,7 @@ from ml.experiments.recipes import train_makiuchi, train_text
 from ml.reports.markdown import interval, share
 from ml.reports.writing import write_report
 from ml.training.features import CachePlace
-from ml.training.trainer import Schedule, default_device
+from ml.training.trainer import Schedule
 from ops.cli.session import Session
 from ops.cli.watching import watching
 from workers.settings import load_settings
@@ -127,7 +128,7 @@ class Options:
 def _device(said: str | None) -> str:
     """The device that was typed, else that of the settings."""
     chosen = said or load_settings().device
-    return default_device() if chosen == "auto" else chosen
+    return torch_device(chosen)
 
 
 def _place(said: str, data: Path | None) -> tuple[str, str]:
