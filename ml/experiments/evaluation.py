@@ -55,6 +55,8 @@ def evaluate(
         counted("scored", min(begin + AT_ONCE, len(items)), len(items))
     labels = np.asarray([wanted.index(item.label or "") for item in items], dtype=np.int64)
     speakers = [item.speaker for item in items]
+    if len(set(speakers)) == 1:
+        notes.append("all items are of one speaker, so there are no confidence intervals")
     found: dict[str, Any] = {
         "profile": profile,
         "corpus": name,
@@ -133,6 +135,7 @@ def _figures(
     own = probabilities[scored]
     row = figures(Outcome(side, scored, own.argmax(axis=1), own), labels, speakers, classes)
     plain = {name: row[name]["value"] for name in ("accuracy", "balanced_accuracy")}
-    intervals = {f"{name}_interval": [row[name]["low"], row[name]["high"]] for name in plain}
+    bounds = {name: [row[name]["low"], row[name]["high"]] for name in plain}
+    intervals = {f"{name}_interval": None if None in pair else pair for name, pair in bounds.items()}
     kept = {name: row[name] for name in ("n", "macro_f1", "weighted_f1", "recall", "confusion")}
     return plain | intervals | kept | {"ece": row["ece_before"]}

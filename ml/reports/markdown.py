@@ -7,9 +7,12 @@ from ml.reports.paper import MAKIUCHI_2021, WHOSE
 
 DEFINITIONS = (
     "Accuracy is the share of items that are right (WA); balanced accuracy is the mean over classes of their recall "
-    "(UA, UAR). In brackets: 95 % confidence intervals by bootstrap over speakers. ECE is the expected calibration "
-    "error over 15 bins, before and after temperature scaling on the development items."
+    "(UA, UAR). In brackets: 95 % confidence intervals by bootstrap over speakers, of which it takes two. "
+    "ECE is the expected calibration error over 15 bins, before and after temperature scaling on the development items."
 )
+
+#: In the place of a confidence interval that cannot be estimated.
+ONE_SPEAKER = "one speaker: no interval"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -23,8 +26,10 @@ def share(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def interval(value: dict[str, float]) -> str:
-    """A figure with its confidence interval."""
+def interval(value: dict[str, float | None]) -> str:
+    """A figure with its confidence interval, or why it has none."""
+    if value["low"] is None:
+        return f"{value['value']:.3f} [{ONE_SPEAKER}]"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 

@@ -79,11 +79,11 @@ def expected_calibration_error(
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with the bounds of its 95 % confidence interval."""
+    """A figure with the bounds of its 95 % confidence interval; None: there is nothing to estimate them from."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def bootstrap(
@@ -97,7 +97,8 @@ def bootstrap(
 ) -> dict[str, Interval]:
     """Accuracy and balanced accuracy with percentile intervals over speakers drawn with replacement.
 
-    Speakers, not items, are drawn: items of one speaker are not independent, and drawing them would flatter.
+    Speakers, not items, are drawn: items of one speaker are not independent, and drawing them would flatter. Of a
+    single speaker nothing can be drawn that differs, so there are no bounds.
     """
     names, owners = np.unique(np.asarray(speakers), return_inverse=True)
     counts = np.zeros((len(names), classes, classes))
@@ -105,10 +106,11 @@ def bootstrap(
     drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
     matrices = np.tensordot(drawn.astype(float), counts, axes=1)
     whole = counts.sum(axis=0)[None]
-    return {
-        name: Interval(float(of(whole)[0]), *(float(b) for b in np.percentile(of(matrices), [2.5, 97.5])))
-        for name, of in (("accuracy", _accuracies), ("balanced_accuracy", _balanced))
-    }
+    found = {}
+    for name, of in (("accuracy", _accuracies), ("balanced_accuracy", _balanced)):
+        bounds = [float(b) for b in np.percentile(of(matrices), [2.5, 97.5])] if len(names) > 1 else [None, None]
+        found[name] = Interval(float(of(whole)[0]), *bounds)
+    return found
 
 
 def _accuracies(matrices: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,12 @@
 """Metrics of training reports against scikit-learn and values worked out by hand."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from ml.reports.markdown import interval
 from ml.training.metrics import (
     accuracy,
     balanced_accuracy,
@@ -59,6 +62,13 @@ def test_intervals_hold_the_figure_and_are_narrow_where_speakers_agree() -> None
         assert found[name].low < value < found[name].high
     agreeing = bootstrap(np.tile([0, 1], 20), np.tile([0, 0], 20), np.repeat(list("abcdefghij"), 4).tolist(), 2)
     assert agreeing["accuracy"].low == agreeing["accuracy"].high == 0.5
+
+
+def test_one_speaker_is_too_few_for_an_interval_and_the_report_says_so() -> None:
+    found = bootstrap(LABELS, PREDICTED, ["alone"] * 300, 4)["accuracy"]
+
+    assert (found.value, found.low, found.high) == (pytest.approx(accuracy(LABELS, PREDICTED)), None, None)
+    assert interval(asdict(found)) == f"{found.value:.3f} [one speaker: no interval]"
 
 
 def test_intervals_are_over_speakers_and_not_over_items() -> None:
