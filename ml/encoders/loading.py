@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.checkpoints.errors import CheckpointUnreadable, CheckpointUnsupported
+from ml.quiet import quiet
 
 #: What to do about a checkpoint of another architecture than it is loaded as.
 HINT = "Name a checkpoint of the right kind, saved whole by transformers, in safetensors."
@@ -19,7 +20,8 @@ def load_whole(
     Raises `CheckpointUnreadable`, or `CheckpointUnsupported` when the checkpoint lacks tensors that are not `unread`.
     """
     try:
-        model, report = architecture.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **more)
+        with quiet():
+            model, report = architecture.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **more)
     except (OSError, ValueError, RuntimeError, KeyError) as exc:
         raise CheckpointUnreadable(f"the checkpoint in {folder} cannot be loaded ({type(exc).__name__})") from exc
     missing = sorted(name for name in report["missing_keys"] if not name.endswith(unread))

@@ -17,7 +17,6 @@ from ml.encoders.framing import centre
 from ml.encoders.speech import SpeechEncoder, normalise
 from ml.encoders.text import TextEncoder
 from ml.errors import ModelError
-from ml.quiet import quiet
 
 
 def bundled(name: str) -> BundleMeta | None:
@@ -32,8 +31,7 @@ def speech_encoder(name: str, device: str) -> SpeechEncoder:
     """The encoder of that name, whose frames meet those of the mel spectrogram; raises `ModelError`."""
     meta = bundled(name)
     if meta is None:
-        with quiet():
-            encoder = SpeechEncoder.load(name, device=device)
+        encoder = SpeechEncoder.load(name, device=device)
     else:
         if meta.kind != "makiuchi-speech":
             raise ModelError(f"bundle {name} holds a {meta.kind} model, no speech encoder")
@@ -48,8 +46,7 @@ def speech_encoder(name: str, device: str) -> SpeechEncoder:
 @functools.lru_cache(maxsize=4)
 def text_encoder(name: str, device: str) -> TextEncoder:
     """The encoder of that name; raises `ModelError`."""
-    with quiet():
-        return TextEncoder.load(name, device=device)
+    return TextEncoder.load(name, device=device)
 
 
 def content_hash(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:

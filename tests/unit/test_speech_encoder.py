@@ -177,3 +177,14 @@ def test_a_configuration_survives_the_bundle(head: SpeechEmotionModel) -> None:
     assert SpeechEmotionModel.from_config(head.to_config()).config == head.config
     with pytest.raises(ModelError, match="multiple"):
         SpeechEmotionModel.from_config({**head.to_config(), "factor": 7})
+
+
+def test_loading_a_checkpoint_draws_no_bars_into_a_commands_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Wav2Vec2Model(Wav2Vec2Config(**SMALL, **TYPES["layer norm"])).save_pretrained(tmp_path)
+    capfd.readouterr()
+
+    SpeechEncoder.load(str(tmp_path))
+
+    assert capfd.readouterr() == ("", "")
