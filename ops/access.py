@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import TenorError
+from ops.interrupted import STARTED, leaving
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def start(settings: Settings, say: Say) -> Access:
     """Start whatever is not running yet (embedded servers, workers, Flower) and say so while it lasts."""
     from ops.local import up
 
-    services = up(settings, progress=say)
+    with leaving(STARTED):
+        services = up(settings, progress=say)
     # Modules of `workers` read their settings from the environment when they are imported.
     os.environ.update(services.environment())
     return _of(settings, services)

@@ -14,6 +14,7 @@ from ops import access, jobs
 from ops.cli.licences import announce
 from ops.cli.text import visible
 from ops.follow import follow
+from ops.interrupted import NOTHING, leaving
 from ops.jobs import JobStatus
 from ops.progress import display, say
 from workers.settings import Settings
@@ -88,10 +89,11 @@ def analyze(
     """
     started = process_started() if started is None else started
     jobs.require_archive(archive)
-    from ml.profiles import load_profile
+    with leaving(NOTHING):
+        from ml.profiles import load_profile
 
-    chosen = load_profile(profile or settings.profile, trained=settings.models)
-    announce(chosen, settings.home, console)
+        chosen = load_profile(profile or settings.profile, trained=settings.models)
+        announce(chosen, settings.home, console)
     reached = access.start(settings, lambda line: say(console, line))
     from workers.enqueue import JobOptions
 

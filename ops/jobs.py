@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from db.errors import NotFound
 from ml.errors import TenorError
+from ops.interrupted import leaving
 from workers.errors import ArchiveMissing
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOpti
     """
     from workers.enqueue import create_job
 
-    return create_job(engine, archive, profile, options)
+    with leaving("The job may have been made: `tenor status` lists the jobs, `tenor cancel JOB` ends one."):
+        return create_job(engine, archive, profile, options)
 
 
 def retry(engine: Engine, settings: "Settings", job_id: int) -> int:

@@ -107,7 +107,7 @@ def _replace_closed() -> None:
 def _interrupted(current: Session, exc: KeyboardInterrupt) -> None:
     job_id = getattr(exc, "job_id", None)
     if job_id is None:
-        current.failed(failures.Problem("interrupted", "interrupted", ""))
+        current.failed(failures.Problem("interrupted", "interrupted", str(exc)))
         return
     current.say(str(exc))
     if current.json_output:

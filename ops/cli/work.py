@@ -13,6 +13,7 @@ from ops.cli.licences import announce
 from ops.cli.session import Session
 from ops.cli.text import visible
 from ops.follow import follow
+from ops.interrupted import NOTHING, leaving
 from ops.progress import display
 from workers.settings import load_settings
 
@@ -55,12 +56,13 @@ def _errors(job_id: int) -> troubles.JobErrors:
 
 def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, Any], *, watch: bool) -> None:
     """Make a job; follow it when asked to."""
-    from ml.profiles import load_profile
-
     settings = load_settings()
     jobs.require_archive(path)
-    chosen = load_profile(profile or settings.profile, trained=settings.models)
-    announce(chosen, settings.home, session.err)
+    with leaving(NOTHING):
+        from ml.profiles import load_profile
+
+        chosen = load_profile(profile or settings.profile, trained=settings.models)
+        announce(chosen, settings.home, session.err)
     reached = access.reach(settings, session.say)
     from workers.enqueue import JobOptions
 

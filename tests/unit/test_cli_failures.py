@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import ops.access
 from db.errors import DatabaseUnavailable
 from ops.cli.failures import explain
+from ops.cli.main import app
 from workers.errors import ArchiveEmpty
 
 
@@ -176,6 +179,34 @@ def test_ctrl_c_is_a_word_and_exit_130(home: Path) -> None:
 
     assert process.returncode == 130
     assert err == "Error: Interrupted.\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("ml.profiles.load_profile", "nothing was started"),
+        ("ops.local.up", "tenor down"),
+        ("workers.enqueue.create_job", "`tenor status` lists the jobs"),
+    ],
+)
+def test_ctrl_c_before_there_is_a_job_says_what_it_left(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, says: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.access.start", ops.access.start if where == "ops.local.up" else _reached)
+    monkeypatch.setattr(where, interrupted)
+
+    for command in ("analyze", "enqueue"):
+        done = CliRunner().invoke(app, [command, str(tmp_path)])
+
+        assert done.exit_code == 130
+        assert done.stderr.splitlines()[-1].startswith("Error: Interrupted. ") and says in done.stderr
+
+
+def _reached(*_: object) -> ops.access.Access:
+    return ops.access.Access(database_url="postgresql://127.0.0.1:1/none", analyst_url="", broker_url=None)
 
 
 def test_a_second_ctrl_c_ends_the_process_at_once(home: Path) -> None:

@@ -18,6 +18,7 @@ from ops.cli.options import (
     Watch,
     chosen,
 )
+from ops.interrupted import NOTHING, leaving
 
 commands = typer.Typer()
 
@@ -41,7 +42,8 @@ def analyze(
     from ops.cli.session import SOME_FAILED, session
 
     with session(json) as current:
-        from ops.cli.work import analyze as run
+        with leaving(NOTHING):
+            from ops.cli.work import analyze as run
 
         options = chosen(channels=channels, language=language, aligner=aligner, speakers=speakers, keep_text=keep_text)
         failed = run(current, path, profile, options)
@@ -66,7 +68,8 @@ def enqueue(
     from ops.cli.session import session
 
     with session(json) as current:
-        from ops.cli.work import enqueue as run
+        with leaving(NOTHING):
+            from ops.cli.work import enqueue as run
 
         options = chosen(
             channels=channels,
