@@ -10,6 +10,7 @@ from ml.alignment.quality import SENTENCES
 from ml.alignment.recording import align_recording
 from ml.alignment.types import Alignment, Utterance
 from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
+from ml.audio.decode import probe
 from ml.errors import TenorError
 from ml.languages import standard_language
 from ml.transcripts import find_listed, find_transcript
@@ -39,6 +40,20 @@ class TranscriptMissing(TenorError):
     hint = "Check the path; without --transcript, the one beside the recording is used."
 
 
+class RecordingMissing(TenorError):
+    """The recording that was named is not there, or is no file."""
+
+    code = "recording_missing"
+    hint = "Check the path."
+
+
+class WindowBeyondEnd(TenorError):
+    """The recording ends before the part that is to be shown begins."""
+
+    code = "window_beyond_end"
+    hint = "Give --from a time before the end, in seconds; without it, all is shown."
+
+
 class PlotUnsupported(TenorError):
     """The picture's name asks for another format."""
 
@@ -57,14 +72,18 @@ def align(
     window: tuple[float, float | None],
 ) -> None:
     """Align and show; `form` is a key of `FORMS`, "--json", or None for tables; `window` bounds tables and picture."""
+    _require_recording(file)
     if transcript is not None and not transcript.is_file():
         raise TranscriptMissing(f"there is no transcript {transcript}")
     if plot is not None and plot.suffix.lower() != ".png":
         raise PlotUnsupported(f"the picture's name {plot.name} does not end in .png")
+    # The header may not say how long it is, or not truly; then it is known once the recording is aligned.
+    _require_within(window[0], probe(file).duration_s)
     options = AlignOptions(**given)
     options = replace(options, language=standard_language(options.language))
     text = transcript or find_transcript(file) or find_listed(file)
     alignment = align_recording(file, text, options, load_settings().device)
+    _require_within(window[0], alignment.duration_s)
     if form == "--json":
         session.document(to_json(alignment))
     elif form is not None:
@@ -80,6 +99,21 @@ def align(
         keep_fonts_in(load_settings().home)
         save_alignment(file, alignment, options.channels, plot, *window)
         session.say(f"Picture: {visible(str(plot))}")
+
+
+def _require_recording(file: Path) -> None:
+    if file.is_dir():
+        raise RecordingMissing(
+            f"the path {visible(str(file))} is a folder; this command aligns one recording",
+            hint="Name a file in it, or analyse all of it with `tenor analyze`.",
+        )
+    if not file.exists():
+        raise RecordingMissing(f"there is no recording {visible(str(file))}")
+
+
+def _require_within(start_s: float, duration_s: float | None) -> None:
+    if start_s > 0 and duration_s is not None and start_s >= duration_s:
+        raise WindowBeyondEnd(f"--from is {start_s:g} s, but the recording ends at {duration_s:.3f} s")
 
 
 def _tables(session: Session, file: Path, alignment: Alignment, shown: tuple[Utterance, ...]) -> None:

@@ -117,11 +117,25 @@ def test_a_picture_of_another_kind_is_refused_before_anything_is_aligned(call: P
     assert ".png" in err
 
 
-def test_a_recording_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    code, out, err = align(str(tmp_path / "none.wav"), "--srt")
+@pytest.mark.parametrize(
+    ("name", "more", "says"),
+    [
+        ("none.wav", ("--srt",), "There is no recording"),
+        ("folder", (), "`tenor analyze`"),
+        ("call.wav", ("--from", "20"), "--from is 20 s, but the recording ends at 9.1"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence_with_what_to_do(
+    call: Path, tmp_path: Path, name: str, more: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    shutil.copy(call, tmp_path / "call.wav")
+
+    code, out, err = align(str(tmp_path / name), *more)
 
     assert (code, out) == (1, "")
     assert err.startswith("Error: ") and len(err.strip().splitlines()) == 1
+    assert says in err
 
 
 def test_a_transcript_that_is_not_there_is_not_passed_over(call: Path, tmp_path: Path) -> None:
