@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ml.corpora.importer import importer
-from ml.corpora.reading import table
+from ml.corpora.reading import rows, table
 from ml.corpora.types import CorpusBroken, CorpusMissing, LabelledUtterance, LabelUnknown, Skipped, shown
 from ml.corpora.votes import normalised
 from ml.emotions import EMOTIONS
@@ -37,6 +37,9 @@ LABELS = {emotion: emotion for emotion in EMOTIONS} | {
     "disgusted": "disgust",
     "surprised": "surprise",
 }
+#: Of either, a table needs at least one column.
+WHAT = ("path", "text")
+SAYING = ("label", *EMOTIONS, "arousal", "valence")
 SPLITS = ("train", "dev", "test")
 
 
@@ -47,6 +50,7 @@ def generic(path: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
         raise CorpusMissing(f"{path} is no file", hint="Give the table itself.")
     with path.open("rb") as file:
         delimiter = "\t" if b"\t" in file.readline() else ","
+    _require_columns(path, delimiter)
     for number, row in table(path, (), delimiter=delimiter):
         said = {name.strip(): field.strip() for name, field in row.items()}
         if not said.get("path") and not said.get("text"):
@@ -59,6 +63,21 @@ def generic(path: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             yield _utterance(path, number, said, audio)
         except ValueError as exc:
             raise CorpusBroken.at(path, number, str(exc)) from exc
+
+
+def _require_columns(path: Path, delimiter: str) -> None:
+    """Refuse a table without a column that is needed, with those that it has."""
+    line, header = next(rows(path, delimiter=delimiter), (1, []))
+    names = {name.strip() for name in header}
+    for what, needed in (("what is labelled", WHAT), ("labels", SAYING)):
+        if names.isdisjoint(needed):
+            found = ", ".join(shown(name.strip()) for name in header) or "none"
+            raise CorpusBroken.at(
+                path,
+                line,
+                f"there is no column of {what}; the columns are {found}",
+                hint=f"Name a column one of {', '.join(needed)} in the first line; commas or tabs part the columns.",
+            )
 
 
 def _utterance(path: Path, number: int, said: Mapping[str, str], audio: Path | None) -> LabelledUtterance:

@@ -122,9 +122,9 @@ class CorpusBroken(CorpusError):
     hint = "Unpack the corpus again, or mend that line."
 
     @classmethod
-    def at(cls, path: Path, line: int | None, what: str) -> "CorpusBroken":
+    def at(cls, path: Path, line: int | None, what: str, *, hint: str | None = None) -> "CorpusBroken":
         """The error that names file and line (counted from 1)."""
-        return cls(f"{path}{'' if line is None else f', line {line}'}: {what}")
+        return cls(f"{path}{'' if line is None else f', line {line}'}: {what}", hint=hint)
 
 
 class LabelUnknown(CorpusBroken):

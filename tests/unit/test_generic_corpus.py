@@ -39,6 +39,19 @@ def test_votes_become_shares_and_classes_that_are_no_column_get_none(tmp_path: P
     assert item.language == "und"
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"), [("path,emotion,speaker", "label"), ("label,file name of it,speaker", "path, text")]
+)
+def test_a_table_without_a_needed_column_is_told_what_it_has_and_what_it_needs(
+    tmp_path: Path, header: str, expected: str
+) -> None:
+    with pytest.raises(CorpusBroken, match="line 1: there is no column") as broken:
+        read(tmp_path, header, "a.wav,sad,Kim")
+
+    assert "“speaker”" in str(broken.value)
+    assert expected in broken.value.hint
+
+
 def test_without_speakers_a_recording_stays_on_one_side_of_every_split(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     (tmp_path / "b.wav").touch()
