@@ -39,6 +39,17 @@ VIEWS = (
 #: Statements that a cursor can be declared for; others (EXPLAIN, SHOW) have small results.
 _ROWS = re.compile(r"\(*\s*(select|with|values|table)\b", re.IGNORECASE)
 
+#: Statements that change something; Postgres may have another objection, and a hint that leads further astray.
+_CHANGES = re.compile(
+    r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|comment|copy|refresh|reindex|vacuum)\b",
+    re.IGNORECASE,
+)
+#: Said when a statement would change something.
+WRITING = (
+    "To change data, use psql with the owner's login: TENOR_OWNER_URL, or for the embedded server what secrets.json "
+    "in TENOR_HOME says."
+)
+
 
 class QueryFailed(TenorError):
     """Postgres refused a statement."""
@@ -65,6 +76,11 @@ def statements(sql: str) -> list[str]:
             current += " " if token["comment"] else token[0]
     found.append(current)
     return [statement.strip() for statement in found if statement.strip()]
+
+
+def first(text: str) -> str:
+    """The first statement of a text, without comments."""
+    return next(iter(statements(text)), "")
 
 
 def stop_on_interrupt(connection: psycopg2.extensions.connection) -> None:
@@ -147,8 +163,8 @@ def _refusals(sql: str) -> Iterator[None]:
 def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
     code = exc.pgcode or ""
     message = (exc.diag.message_primary or str(exc).strip().splitlines()[0]) if str(exc) else type(exc).__name__
-    if code == "25006" or (code == "0A000" and "data-modifying" in message):
-        return QueryFailed(f"{message}; tenor sql only reads", hint="Use psql with a login that may write.")
+    if code == "25006" or (code == "0A000" and "data-modifying" in message) or _CHANGES.match(first(sql)):
+        return QueryFailed(f"{message}; tenor sql only reads", hint=WRITING)
     if code == "57014" and "timeout" in message:
         return QueryFailed(
             f"{message}: it took longer than this login allows",
@@ -167,7 +183,7 @@ def _place(sql: str, position: str | None) -> str:
         return ""
     declared = 'DECLARE "tenor_sql" CURSOR WITHOUT HOLD FOR '
     offset = int(position) - 1
-    if _ROWS.match((statements(sql) or [""])[0]):
+    if _ROWS.match(first(sql)):
         offset -= len(declared)
     if not 0 <= offset <= len(sql):
         return ""
