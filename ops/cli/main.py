@@ -1,13 +1,28 @@
 """The `tenor` command: its groups of commands, in the order of `tenor --help`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ops.cli.commands import alignment, corpus, reading, services, training, work
 
+
+class Commands(TyperGroup):
+    """All commands; a wrong choice is told in Typer's sentence, without the word that pydantic puts before it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run what was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as exc:
+            exc.message = exc.message.removeprefix("Value error, ")
+            raise
+
+
 app = typer.Typer(
     name="tenor",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -244,3 +244,10 @@ def test_a_damaged_record_of_licences_only_means_saying_them_again(tmp_path: Pat
     announce(Models(Licence("voice", "MIT", "")), tmp_path, Console(file=out))  # type: ignore[arg-type]
 
     assert "voice" in out.getvalue()
+
+
+def test_a_wrong_choice_is_answered_with_the_choices_alone() -> None:
+    done = CliRunner().invoke(app, ["sql", "select 1", "--format", "jsn"], env={"COLUMNS": "200"})
+
+    assert done.exit_code == 2
+    assert "Invalid value for '--format' / '-f': 'jsn' is not one of 'table', 'csv', 'json'." in done.stderr
