@@ -75,22 +75,24 @@ class _Folder:
         self._index.close()
 
     def _fill(self, file: int) -> None:
-        more = last = 0
+        count = last = 0
+        flaws: list[Problem] = []
         try:
             for item in read_list(self._files[file]):
                 last = item.number
                 sentence = self._add(file, item) if isinstance(item, Entry) else item.sentence
                 if sentence is None:
                     continue
-                if len(flaws := self._flaws.setdefault(file, [])) < MAX_PROBLEMS:
+                count += 1
+                # One more than are told: a single one is said rather than counted.
+                if count <= MAX_PROBLEMS + 1:
                     flaws.append(self._problem(file, item.number, "transcript_line", sentence))
-                else:
-                    more += 1
         except TranscriptUnreadable as exc:
             self._unread.append(self._problem(file, last, "transcript_list_unreadable", str(exc)))
-        if more:
-            said = f"up to here, {more:,} more lines have problems"
-            self._flaws[file].append(self._problem(file, last, "transcript_lines", said))
+        if count > MAX_PROBLEMS + 1:
+            said = f"up to here, {count - MAX_PROBLEMS:,} more lines have problems"
+            flaws[MAX_PROBLEMS:] = [self._problem(file, last, "transcript_lines", said)]
+        self._flaws[file] = flaws
 
     def _add(self, file: int, entry: Entry) -> str | None:
         """Take an entry; a sentence when that cannot be done."""

@@ -129,6 +129,7 @@ def _read(
         return None, exc.code
     if found.problems:
         quality["transcript"], quality["problems"] = PARTLY_READ, list(found.problems)
-        more = f" and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
-        quality["detail"] = f"part of the transcript was left out: {found.problems[0]}{more}"
+        named = found.problems if len(found.problems) == 2 else found.problems[:1]
+        more = f" and {len(found.problems) - 1} more" if len(found.problems) > len(named) else ""
+        quality["detail"] = f"part of the transcript was left out: {'; '.join(named)}{more}"
     return found, None

@@ -40,7 +40,8 @@ class Source:
     def problem(self, where: int | str | None, sentence: str) -> None:
         """Note that something was left out; the sentence never quotes the text."""
         self.left_out += 1
-        if self.left_out <= MAX_PROBLEMS:
+        # One more than are told: a single one is said rather than counted.
+        if self.left_out <= MAX_PROBLEMS + 1:
             self.problems.append(f"{self.place(where)}: {sentence}")
 
     def unreadable(self, where: int | str | None, sentence: str) -> TranscriptUnreadable:
@@ -57,8 +58,10 @@ class Source:
 
     def all_problems(self) -> tuple[str, ...]:
         """The sentences, and how many more there would be."""
-        more = self.left_out - len(self.problems)
-        return (*self.problems, f"{self.name}: {more} more of the like") if more > 0 else tuple(self.problems)
+        if self.left_out <= MAX_PROBLEMS + 1:
+            return tuple(self.problems)
+        more = self.left_out - MAX_PROBLEMS
+        return (*self.problems[:MAX_PROBLEMS], f"{self.name}: {more} more of the like")
 
     def chosen(self, recordings: Iterable[str]) -> str | None:
         """Which of the recordings a file names is the one asked for; None: the file names none.

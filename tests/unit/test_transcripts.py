@@ -112,6 +112,11 @@ def test_problems_are_counted_after_the_first_twenty(tmp_path: Path) -> None:
     assert len(found.problems) == 21 and found.problems[-1] == "call.txt: 10 more of the like"
 
 
+def test_one_problem_beyond_those_is_said_rather_than_counted(tmp_path: Path) -> None:
+    found = read_transcript(write(tmp_path, "1 2 a\n" * 40 + "2 1 b\n" * 21))
+    assert len(found.problems) == 21 and found.problems[-1].startswith("call.txt, line 61: ")
+
+
 @pytest.mark.parametrize("content", [b"\x00\x01\x02", bytes(range(1, 256)) * 3])
 def test_a_binary_file_is_no_transcript(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(TranscriptUnreadable, match="not text"):
@@ -230,4 +235,6 @@ def test_what_was_left_out_of_a_transcript_stays_visible_in_its_alignment(tmp_pa
     }
     assert alignment.quality["transcript"] == PARTLY_READ
     assert alignment.quality["problems"] == [f"call.txt, line {n}: it ends before it starts" for n in (3, 4)]
-    assert str(alignment.quality["detail"]).endswith("call.txt, line 3: it ends before it starts and 1 more")
+    assert str(alignment.quality["detail"]).endswith(
+        "call.txt, line 3: it ends before it starts; call.txt, line 4: it ends before it starts"
+    )
