@@ -5,13 +5,14 @@ text stands, not the texts.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ml.transcripts.errors import TranscriptUnreadable
-from ml.transcripts.formats.lists import Entry, read_list
+from ml.transcripts.formats.lists import Entry, is_id, read_list
 from ml.transcripts.lists import excerpt, key_of, keys_of, lists_in, plain
 from ml.transcripts.places import Excerpt, Place
 from workers.manifest import Problem
@@ -19,15 +20,21 @@ from workers.scratch import scratch, writing
 
 #: Problems that are told of one list; of more, only how many there are.
 MAX_PROBLEMS = 100
+#: Names that are told of a list that is about other recordings.
+FIRST_NAMES = 3
 _WHAT = "a list of transcripts"
 _ROW = "key, file, number, place, sha256, used"
 
 
 class Lists:
-    """The lists of an archive, by folder; a walk asks for the recordings in its order."""
+    """The lists of an archive, by folder; a walk asks for the recordings in its order.
 
-    def __init__(self, root: Path) -> None:
+    `after` is the path that an earlier walk came to. What that has found in the folders it stopped in is not known.
+    """
+
+    def __init__(self, root: Path, after: str | None = None) -> None:
         self._root = root
+        self._begun = set() if after is None else set(_folders(after))
         self._open: dict[str, _Folder | None] = {}
 
     def find(self, path: str) -> tuple[Excerpt | None, tuple[Problem, ...]]:
@@ -37,10 +44,7 @@ class Lists:
         Raises `DiskFull`.
         """
         folders = list(_folders(path))
-        for gone in self._open.keys() - set(folders):
-            if (closed := self._open.pop(gone)) is not None:
-                closed.close()
-        problems: list[Problem] = []
+        problems = self._leave(self._open.keys() - set(folders))
         for folder in folders:
             if folder not in self._open:
                 files = lists_in(self._root / folder)
@@ -50,6 +54,18 @@ class Lists:
             if found is not None:
                 return found, tuple(problems)
         return None, tuple(problems)
+
+    def end(self) -> list[Problem]:
+        """What there is to tell once every recording has been asked for."""
+        return self._leave(set(self._open))
+
+    def _leave(self, folders: Set[str]) -> list[Problem]:
+        problems: list[Problem] = []
+        for folder in sorted(folders):
+            if (closed := self._open.pop(folder)) is not None:
+                problems += () if folder in self._begun else closed.idle()
+                closed.close()
+        return problems
 
 
 class _Folder:
@@ -127,6 +143,22 @@ class _Folder:
         with writing(_WHAT):
             self._index.execute("UPDATE lines SET used = ? WHERE key = ?", (inner, key))
         return Excerpt(self._files[file], Place(**json.loads(place)), sha256)
+
+    def idle(self) -> Iterator[Problem]:
+        """A problem for every list that named no recording that was asked for."""
+        used = "SELECT EXISTS (SELECT 1 FROM lines WHERE file = ? AND used IS NOT NULL)"
+        for file in range(len(self._files)):
+            if self._index.execute(used, (file,)).fetchone()[0]:
+                continue
+            names = self._index.execute("SELECT key FROM lines WHERE file = ? ORDER BY number", (file,))
+            # Words are not told: they may be a text's, which then is no list.
+            first = list(islice((name for (name,) in names if is_id(name)), FIRST_NAMES))
+            if first:
+                said = (
+                    f"it names no recording of this folder that has no transcript of its own; its first names are "
+                    f"{', '.join(first)}"
+                )
+                yield self._problem(file, 0, "transcript_list_unused", said)
 
     def _line(self, path: str) -> Any:
         keys = keys_of(path)

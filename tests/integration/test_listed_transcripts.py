@@ -256,3 +256,19 @@ def test_a_manifest_may_hold_the_texts_itself(walker: Walker, tmp_path: Path, en
     assert {path: row["alignment_id"] for path, row in again.items()} == {
         path: row["alignment_id"] for path, row in files.items()
     }
+
+
+def test_a_list_that_names_no_recording_is_told_with_its_first_names_and_a_used_one_is_not(
+    walker: Walker, tmp_path: Path
+) -> None:
+    calls = recordings(tmp_path / "calls", "audio1.wav", "audio2.wav", "sub/b1.wav", "said/c1.wav")
+    (calls / "trans.txt").write_text("audio1.wav\tsecret\n")
+    (calls / "sub" / "trans.txt").write_text("".join(f"call-{n}.wav\tsecret\n" for n in range(1, 6)))
+    # Prose, of which no word is told
+    (calls / "said" / "text").write_text("Secret\twords\nto\tnobody\n")
+
+    job = walker.walk(calls)
+
+    (told,) = walker.told(job)
+    assert told.startswith("sub/trans.txt: ") and told.endswith("call-1.wav, call-2.wav, call-3.wav.")
+    assert walker.problems(job) == [(0, "transcript_list_unused")]

@@ -61,7 +61,7 @@ class _Ingest:
         self.only = usable_path(self.job.options["only"]) if self.job.options.get("only") else None
         self.root, packed = roots.opened(self.engine, self.job.archive_id, self.settings, self._check)
         self.listing = open_listing(self.root, packed=packed, report=self._report)
-        self.lists = Lists(self.root)
+        self.lists = Lists(self.root, self._after())
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
         #: Folders that cannot be read; every walk meets all of them, also one that goes on where another stopped.
@@ -90,9 +90,11 @@ class _Ingest:
     def _paths(self) -> Iterator[str]:
         if self.only is not None:
             return iter([self.only])
+        return audio_files(self.root, after=self._after(), closed=self.closed)
+
+    def _after(self) -> str | None:
         walked_to = self.job.walked_to
-        after = None if walked_to is None else usable_path(walked_to)
-        return audio_files(self.root, after=after, closed=self.closed)
+        return None if walked_to is None else usable_path(walked_to)
 
     def _others_wait(self) -> bool:
         with self.engine.connect() as conn:
@@ -178,7 +180,7 @@ class _Ingest:
         transaction(self.engine, step, patience_s=self.settings.patience_s)
 
     def _write_absent(self) -> None:
-        items = chain(unread(self.closed), absent(self.root, self.listing, self.closed))
+        items = chain(unread(self.closed), absent(self.root, self.listing, self.closed), self.lists.end())
         while chunk := list(islice(items, CHUNKS[-1])):
             transaction(self.engine, lambda conn: self._commit_absent(conn, chunk), patience_s=self.settings.patience_s)
 

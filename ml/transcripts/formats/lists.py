@@ -120,11 +120,11 @@ def _entries(lines: Iterator[_Line | Flaw], name: str, encoding: str) -> Iterato
 def _is_list(form: _Form, sample: list[str]) -> bool:
     """Whether most lines give something a name, and hardly one twice; prose and `start end text` do not."""
     found = [part for line in sample if (part := form(line)) is not None and not is_timed(line)]
-    names = [name for name, _, _ in found if form is not _spaced or _is_id(name)]
+    names = [name for name, _, _ in found if form is not _spaced or is_id(name)]
     return len(names) * 2 > len(sample) and len(set(names)) * 2 >= len(names)
 
 
-def _is_id(name: str) -> bool:
+def is_id(name: str) -> bool:
     """Whether a word is rather a recording's name than the first word of a sentence."""
     return name.lower().endswith(tuple(EXTENSIONS)) or any(character.isdigit() for character in name)
 
