@@ -8,6 +8,8 @@ NOT_ALIGNED = "words_not_aligned"
 NO_ALIGNER = "language_not_aligned"
 #: Somebody speaks here, but the transcript of the recording holds no words for it.
 NOT_IN_TRANSCRIPT = "speech_not_in_transcript"
+#: The transcript has a turn here; neither its words nor any speech were found in the sound.
+NOT_HEARD = "speech_not_heard"
 #: There is no transcript: the text was recognised.
 TRANSCRIBED = "transcribed"
 #: The transcriber does not know the language.
@@ -20,6 +22,7 @@ SENTENCES = {
     NOT_ALIGNED: "its words were not found in the sound; text and times are those of the transcript",
     NO_ALIGNER: "no aligner for this language and no times in the transcript; its text was shared over the speech",
     NOT_IN_TRANSCRIPT: "there is speech that the transcript does not hold; analysed by voice alone",
+    NOT_HEARD: "no speech is heard here, but the transcript has a turn; analysed by voice alone, at its times",
     TRANSCRIBED: "there is no transcript; the text is what the transcriber recognised",
     NOT_TRANSCRIBED: "the transcriber does not know this language; analysed by voice alone",
     PARTLY_READ: "part of the transcript could not be read and was left out",

@@ -13,7 +13,7 @@ from ml.alignment.options import AlignOptions
 from ml.alignment.quality import NO_ALIGNER, PARTLY_READ
 from ml.alignment.registry import find_aligner
 from ml.alignment.syllables import syllabified
-from ml.alignment.timed import from_timed_turns
+from ml.alignment.timed import from_timed_turns, from_times_alone
 from ml.alignment.types import Alignment
 from ml.alignment.untimed import from_plain_text, shared_out
 from ml.alignment.untranscribed import from_voice_activity
@@ -37,9 +37,10 @@ def align_recording(
 
     A transcript with times gives the utterances; the words of one without are searched in the whole recording, and
     shared over its speech where no aligner knows the language; without one, or with one that is not what is said,
-    voice activity gives them and `quality` says why there is no text. What no transcript says is recognised where the
-    options name a transcriber. Checkpoints run on `device` (see `torch_device`). Raises a `RecordingError` for audio
-    that cannot be analysed or an excerpt that was changed, or a `ModelError` for a checkpoint that cannot be used.
+    voice activity gives them and `quality` says why there is no text. Where that hears nothing, given times count all
+    the same. What no transcript says is recognised where the options name a transcriber. Checkpoints run on `device`
+    (see `torch_device`). Raises a `RecordingError` for audio that cannot be analysed or an excerpt that was changed, or
+    a `ModelError` for a checkpoint that cannot be used.
     """
     aligner = find_aligner(options.aligner, device)
     quality: dict[str, object] = {}
@@ -61,6 +62,7 @@ def align_recording(
                 quality["detail"] = f"{unread}; {beyond}" if unread else beyond
         if drafts is None:
             drafts = from_voice_activity(audio, options.max_utterance_s, note, options.speakers)
+            drafts = drafts or from_times_alone(audio, turns, options.max_utterance_s)
             if drafts and options.transcriber is not None and not turns:
                 from ml.transcription.drafts import transcribe_drafts
 

@@ -11,11 +11,12 @@ from ml.alignment.draft import Draft
 from ml.alignment.long_text import place_long
 from ml.alignment.loudness import channels_of
 from ml.alignment.moving import later, moved
-from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_ALIGNED
+from ml.alignment.quality import MISMATCH, NO_ALIGNER, NOT_ALIGNED, NOT_HEARD
 from ml.alignment.speech_time import SpeechTime
 from ml.alignment.splitting import cut
 from ml.alignment.tokens import tokens
 from ml.alignment.types import Phone, Word
+from ml.audio.decode import SILENT_PEAK
 from ml.audio.reader import Audio
 from ml.audio.vad import speech_segments
 from ml.transcripts import Turn
@@ -33,9 +34,10 @@ MIN_TURN_S = 0.05
 def from_timed_turns(
     audio: Audio, turns: Sequence[Turn], aligner: Aligner, language: str, max_s: float
 ) -> tuple[list[Draft] | None, str | None]:
-    """One utterance per turn; None and a reason when most of the words are not those that are said.
+    """One utterance per turn; None and a reason when most of the words are not those that are said, or no turn is left.
 
-    Words and phones whose times the transcript gives stay as they are; the aligner places the others.
+    Words and phones whose times the transcript gives stay as they are; the aligner places the others, up to `MARGIN_S`
+    outside of their turn, whose own times stay as they are given. Turns without text count where there is any signal.
     """
     drafts: list[Draft] = []
     lost = 0
@@ -43,8 +45,10 @@ def from_timed_turns(
         draft = _draft(turn, channel, audio.duration_s)
         if draft is None:
             lost += len(tokens(turn.text))
-        else:
+        elif draft.text is not None or _sounds(audio, draft):
             drafts.append(draft)
+    if not drafts:
+        return None, MISMATCH
     open_ones = [i for i, draft in enumerate(drafts) if draft.words is None and tokens(draft.text or "")]
     if not aligner.can(language):
         for i in open_ones:
@@ -59,6 +63,21 @@ def from_timed_turns(
         if failed + lost > (tried + given + lost) / 2:
             return None, MISMATCH
     return [piece for draft in drafts for piece in cut(draft, max_s)], None
+
+
+def from_times_alone(audio: Audio, turns: Sequence[Turn], max_s: float) -> list[Draft]:
+    """One utterance without text per timed turn, where there is any signal: somebody has heard what nothing here does.
+
+    Short or far-off speech is lost on voice activity detection and on aligners; whoever wrote the times was there.
+    """
+    spoken = [replace(turn, text="", words=None, phones=None) for turn in turns if turn.timed]
+    drafts = (_draft(turn, c, audio.duration_s) for turn, c in zip(spoken, channels_of(audio, spoken), strict=True))
+    heard = [replace(draft, quality=NOT_HEARD) for draft in drafts if draft is not None and _sounds(audio, draft)]
+    return [piece for draft in heard for piece in cut(draft, max_s)]
+
+
+def _sounds(audio: Audio, draft: Draft) -> bool:
+    return bool(np.abs(audio.read(draft.channel, draft.start_s, draft.end_s)).max(initial=0.0) >= SILENT_PEAK)
 
 
 def _draft(turn: Turn, channel: int, duration_s: float) -> Draft | None:

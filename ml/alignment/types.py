@@ -40,6 +40,8 @@ class Utterance:
 
     `channel` is the audio channel it is heard on (None: the mix of all). `speaker` is a key of `Alignment.speakers`.
     `words`, `phones` and `syllables` are None where there is no text or no aligner for it; `quality` then says why.
+    Where a transcript gives the utterance's times, they stay as given, and its words where they are heard: these may
+    begin 0.15 s before `start_s` and end 0.15 s after `end_s`. Times that are given by hand are no more exact.
     """
 
     number: int

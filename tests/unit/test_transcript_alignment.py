@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from ml.alignment import recording, timed, untimed
 from ml.alignment.aligner import Aligner, NotAligned, Placed
 from ml.alignment.draft import Draft
 from ml.alignment.language import choose_language
+from ml.alignment.options import AlignOptions
+from ml.alignment.recording import align_recording
 from ml.alignment.splitting import cut, share, split
 from ml.alignment.timed import from_timed_turns
 from ml.alignment.types import Phone, Word
@@ -84,6 +88,53 @@ def test_most_words_wrong_is_a_wrong_transcript_and_one_wrong_turn_is_flagged(sc
     assert drafts[3].text and drafts[3].words is None
 
     assert from_timed_turns(audio_of(script), wrong, script.aligner, "en", 15.0) == (None, "transcript_mismatch")
+
+
+def test_a_turn_keeps_its_rough_times_and_its_words_are_where_they_are_heard_at_most_a_margin_outside(
+    script: Script,
+) -> None:
+    words = [f"w{i}" for i in range(6)]
+    script.rest(1.0)
+    script.say(words)
+    heard = [(start, end) for _, start, end in script.said]
+    rough = Turn(" ".join(words), heard[0][0] + 0.1, heard[-1][1] - 0.1)
+
+    drafts, _ = from_timed_turns(audio_of(script), [rough], script.aligner, "en", 15.0)
+
+    assert drafts is not None and drafts[0].words is not None
+    assert (drafts[0].start_s, drafts[0].end_s) == (rough.start_s, rough.end_s)
+    assert [(w.start_s, w.end_s) for w in drafts[0].words] == [pytest.approx(times, abs=0.02) for times in heard]
+    assert drafts[0].words[0].start_s >= drafts[0].start_s - timed.MARGIN_S
+    assert drafts[0].words[-1].end_s <= drafts[0].end_s + timed.MARGIN_S
+
+
+def test_turns_without_text_count_where_there_is_any_signal() -> None:
+    samples = np.zeros((1, 4 * RATE), np.float32)
+    samples[0, RATE : 2 * RATE] = 0.002
+    turns = [Turn("", 0.2, 0.6, "Ann"), Turn("", 1.2, 1.4, "Ben")]
+
+    drafts, _ = from_timed_turns(sound(samples), turns, NEVER, "en", 15.0)
+
+    assert drafts == [Draft(1.2, 1.4, 0, "Ben")]
+    assert from_timed_turns(sound(samples), turns[:1], NEVER, "en", 15.0) == (None, "transcript_mismatch")
+
+
+def test_where_nothing_is_heard_the_times_of_a_transcript_count_and_its_words_do_not(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a hiss in which neither speech nor the words are found, silence, and turns in both
+    hiss = np.random.default_rng(1).normal(0, 0.05, 2 * RATE)
+    soundfile.write(tmp_path / "call.wav", np.concatenate([hiss, np.zeros(2 * RATE)]), RATE)
+    (tmp_path / "call.txt").write_text("0.5 0.9 [Ann] so be it\n1.0 1.5 [Ben] never\n2.5 3.0 [Ann] at all\n")
+    monkeypatch.setattr(recording, "find_aligner", lambda *_: script.aligner)
+
+    found = align_recording(tmp_path / "call.wav", tmp_path / "call.txt", AlignOptions(language="en"))
+
+    assert [(u.speaker, u.start_s, u.end_s, u.text, u.quality) for u in found.utterances] == [
+        ("Ann", 0.5, 0.9, None, "speech_not_heard"),
+        ("Ben", 1.0, 1.5, None, "speech_not_heard"),
+    ]
+    assert found.quality["transcript"] == "transcript_mismatch"
 
 
 def test_a_long_turn_is_searched_in_pieces_and_cut_at_pauses(script: Script) -> None:
