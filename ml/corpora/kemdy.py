@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.corpora.reading import rows, text_of
-from ml.corpora.types import AFFECT_RANGE, CorpusBroken, LabelledUtterance, LabelUnknown, Skipped, shown
+from ml.corpora.types import AFFECT_RANGE, SPEAKER, CorpusBroken, LabelledUtterance, LabelUnknown, Skipped, shown
 from ml.corpora.votes import shares
 
 LABELS = {
@@ -71,7 +71,9 @@ class Segment:
     audio: Path
 
 
-def labelled(corpus: str, rating: Rating, segment: Segment, table: Path, skipped: Skipped) -> LabelledUtterance | None:
+def labelled(
+    corpus: str, rating: Rating, segment: Segment, table: Path, skipped: Skipped, *, role: str = SPEAKER
+) -> LabelledUtterance | None:
     """The utterance that was rated; None, and counted, when nobody rated it or it has no audio."""
     if rating.is_empty:
         skipped.add("nobody rated it", f"{table.name} {rating.segment}")
@@ -81,7 +83,7 @@ def labelled(corpus: str, rating: Rating, segment: Segment, table: Path, skipped
         return None
     return LabelledUtterance(
         corpus=corpus,
-        item_id=rating.segment,
+        item_id=rating.segment if role == SPEAKER else f"{rating.segment}-{role}",
         speaker=f"{corpus}-{segment.speaker}",
         label=rating.label,
         language="ko",
@@ -95,6 +97,7 @@ def labelled(corpus: str, rating: Rating, segment: Segment, table: Path, skipped
         gender="female" if segment.sex == "F" else "male",
         style=segment.style,
         source_label=rating.source_label,
+        role=role,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ml.corpora.importer import importer
 from ml.corpora.kemdy import LICENCE, Segment, labelled, ratings
-from ml.corpora.types import CorpusBroken, CorpusMissing, LabelledUtterance, Skipped
+from ml.corpora.types import LISTENER, SPEAKER, CorpusBroken, CorpusMissing, LabelledUtterance, Skipped
 
 _SEGMENT = re.compile(r"(Sess(\d\d)_(script|impro)\d+)_([FM])\d+")
 
@@ -20,7 +20,7 @@ _SEGMENT = re.compile(r"(Sess(\d\d)_(script|impro)\d+)_([FM])\d+")
 @importer("kemdy19", about="acted Korean dialogues, 40 voices, 20 sessions, votes, arousal and valence",
           licence=LICENCE)  # fmt: skip
 def kemdy19(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
-    """Every turn with the rating of who speaks, session by session; what the listener felt meanwhile is left out."""
+    """Every turn with the rating of who speaks and that of who listens meanwhile, session by session."""
     tables: dict[str, list[Path]] = {}
     for path in sorted((folder / "annotation").glob("Session*_[FM]_*.csv")):
         tables.setdefault(path.name.split("_")[0], []).append(path)
@@ -32,10 +32,8 @@ def kemdy19(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             match = _SEGMENT.fullmatch(rating.segment)
             if match is None:
                 raise CorpusBroken.at(path, None, f"segment {rating.number} is not named Sess01_script01_F001")
-            if match.group(4) != path.name.split("_")[1]:
-                skipped.add("the listener's rating", f"{path.name} {rating.segment}")
-                continue
-            item = labelled("kemdy19", rating, _segment(match, folder), path, skipped)
+            role = SPEAKER if match.group(4) == path.name.split("_")[1] else LISTENER
+            item = labelled("kemdy19", rating, _segment(match, folder), path, skipped, role=role)
             if item is not None:
                 yield item
 

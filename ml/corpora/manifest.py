@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.corpora.registry import IMPORTERS
-from ml.corpora.types import LabelledUtterance
+from ml.corpora.types import SPEAKER, LabelledUtterance
 from ml.emotions import EMOTIONS
 from ml.errors import TenorError
 
@@ -32,6 +32,8 @@ _COLUMNS = tuple(f.name for f in fields(LabelledUtterance))
 _SCHEMA = pa.schema(
     [pa.field(name, _TYPES.get(name, pa.string())) for name in _COLUMNS] + [pa.field("audio_sha256", pa.string())]
 )
+#: Says nothing: files from before there were listeners have no such column, and the same fingerprint.
+_USUAL = ("role", SPEAKER)
 
 
 class ManifestBroken(TenorError):
@@ -101,7 +103,7 @@ def read_manifest(path: Path, *, root: Path | None = None, check_audio: bool = T
         rows, form = table.to_pylist(), about["format"]
     except (OSError, pa.ArrowException, KeyError, ValueError) as exc:
         raise ManifestBroken(f"{path} cannot be read as a manifest ({type(exc).__name__})") from exc
-    if form != FORMAT or set(table.schema.names) != set(_SCHEMA.names):
+    if form != FORMAT or set(table.schema.names) | {_USUAL[0]} != set(_SCHEMA.names):
         raise ManifestBroken(f"{path} is of format {form}, this version of Tenor reads {FORMAT}")
     if _fingerprint(rows) != about["fingerprint"]:
         raise ManifestBroken(f"{path} was changed after it was frozen")
@@ -152,7 +154,7 @@ def _fingerprint(rows: Iterable[dict[str, Any]]) -> str:
     """SHA-256 over rows without their paths, in order, whatever the order of their columns."""
     digest = hashlib.sha256(f"tenor manifest {FORMAT}".encode())
     for row in rows:
-        said = {name: value for name, value in row.items() if name != "audio_path"}
+        said = {name: value for name, value in row.items() if name != "audio_path" and (name, value) != _USUAL}
         digest.update(json.dumps(said, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
 

@@ -14,7 +14,7 @@ from ml.corpora.kemdy20 import kemdy20
 from ml.corpora.meld import meld
 from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
-from ml.corpora.types import CorpusUnknown, LabelledUtterance, Skipped
+from ml.corpora.types import SPEAKER, CorpusUnknown, LabelledUtterance, Skipped
 
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
@@ -29,9 +29,11 @@ def find_importer(name: str) -> Importer:
     return IMPORTERS[name]
 
 
-def corpus(name: str, folder: Path, skipped: Skipped | None = None) -> Iterator[LabelledUtterance]:
+def corpus(
+    name: str, folder: Path, skipped: Skipped | None = None, *, roles: Collection[str] = (SPEAKER,)
+) -> Iterator[LabelledUtterance]:
     """Yield the corpus of a name, which lies in `folder`; see `Importer`."""
-    return find_importer(name)(folder, skipped)
+    return find_importer(name)(folder, skipped, roles=roles)
 
 
 def of_classes(items: Iterable[LabelledUtterance], classes: Collection[str]) -> Iterator[LabelledUtterance]:

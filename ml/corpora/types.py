@@ -12,6 +12,8 @@ from ml.errors import TenorError
 _SUM_TOLERANCE = 1e-3
 #: Affect is told on the five points of the self-assessment manikins, which IEMOCAP and KEMDy use.
 AFFECT_RANGE = (1.0, 5.0)
+#: Whose emotion a label is: of the one who speaks, or of the one who listens meanwhile (KEMDy19 has both).
+SPEAKER, LISTENER = "speaker", "listener"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class LabelledUtterance:
     `arousal` and `valence` reach from 1 (calm, negative) to 5 (excited, positive); 3 is the middle.
     `speaker` is unique across corpora, since splits are by speaker; so are `session` (the group of people that a
     leave-one-session-out fold keeps together) and `dialogue`.
+    `role` says whose emotion it is; `speaker` is who speaks in any case.
     `start_s` and `end_s` say which seconds of the audio it is; both None: all of it.
     Raises `ValueError` for values outside of these.
     """
@@ -51,6 +54,7 @@ class LabelledUtterance:
     source_label: str | None = None
     #: Whose judgement it is, None: what the corpus publishes as agreed.
     annotator: str | None = None
+    role: str = SPEAKER
 
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in EMOTIONS:
@@ -62,6 +66,8 @@ class LabelledUtterance:
         for value in (self.arousal, self.valence):
             if value is not None and not AFFECT_RANGE[0] <= value <= AFFECT_RANGE[1]:
                 raise ValueError("arousal and valence must be from 1 to 5")
+        if self.role not in (SPEAKER, LISTENER):
+            raise ValueError("the role is neither the speaker's nor the listener's")
         if (self.start_s is None) != (self.end_s is None):
             raise ValueError("a start without an end, or an end without a start")
         if self.start_s is not None and self.end_s is not None and not 0 <= self.start_s < self.end_s < float("inf"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml.corpora.registry import corpus, of_classes
-from ml.corpora.types import LabelledUtterance, Skipped
+from ml.corpora.types import LISTENER, SPEAKER, LabelledUtterance, Skipped
 from ml.emotions import EMOTIONS
 from tests.corpora.acted import write_cremad, write_emodb, write_nemo, write_ravdess
 from tests.corpora.iemocap import write_iemocap
@@ -90,6 +90,21 @@ def test_kemdy19_gives_the_speakers_rating_with_votes_of_ten(tmp_path: Path) -> 
     turns = [item.item_id[-4:] for item in found.values() if item.dialogue == "kemdy19-Sess01_script01"]
     assert turns == ["F001", "M001", "F002", "M002", "F003", "M003", "F004", "M004"]
     assert skipped.counts == {"the listener's rating": 32}
+
+
+def test_kemdy19_gives_the_listeners_rating_to_whoever_asks_for_it(tmp_path: Path) -> None:
+    folder = write_kemdy19(tmp_path, sessions=1)
+
+    both = list(corpus("kemdy19", folder, roles=(SPEAKER, LISTENER)))
+    own = list(corpus("kemdy19", folder, roles=(LISTENER,)))
+
+    assert [item.item_id for item in both[:2]] == ["Sess01_script01_F001", "Sess01_script01_F001-listener"]
+    assert len(both) == 2 * len(own) == 32
+    assert len({item.item_id for item in both}) == 32
+    # The voice is that of the woman who speaks, the emotion that of the man who listens.
+    assert (own[0].item_id, own[0].speaker, own[0].label) == (
+        "Sess01_script01_F001-listener", "kemdy19-Sess01F", "neutral",
+    )  # fmt: skip
 
 
 def test_kemdy20_reads_transcripts_in_cp949_and_knows_users_by_number(tmp_path: Path) -> None:
