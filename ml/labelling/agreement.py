@@ -100,8 +100,10 @@ def _resampled(parts: _Parts, overall: Any, items: int) -> Values:
     """Alpha of samples of the items with replacement, without those in which all values are the same."""
     random, found, block = np.random.default_rng(_SEED), [], max(1, _BLOCK // items)
     for start in range(0, SAMPLES, block):
-        drawn = random.multinomial(items, np.full(items, 1 / items), size=min(block, SAMPLES - start))
-        found.append(_alphas(parts, overall, drawn.astype(np.float64)))
+        drawn = [
+            np.bincount(random.integers(items, size=items), minlength=items) for _ in range(min(block, SAMPLES - start))
+        ]
+        found.append(_alphas(parts, overall, np.stack(drawn).astype(np.float64)))
     alphas = np.concatenate(found)
     return np.asarray(alphas[~np.isnan(alphas)])
 

@@ -13,7 +13,7 @@ the recording is told from `recording`, `sha256` or `recording_id` in `data`, el
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,6 +28,7 @@ from ml.transcripts.naming import recording_name
 _EMOTION = ("emotion", "label", "emotions", "labels")
 #: What Label Studio puts before the name of a file that was uploaded.
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
+_NOT_SO = "it is not as Label Studio writes it"
 #: Keys of `data` that hold a URL of sound, most telling first.
 _AUDIO = ("recording", "audio", "audio_url", "url", "sound", "wav")
 
@@ -57,7 +58,7 @@ def read_export(found: Read, text: str, *, annotator: str | None, words: Words) 
     """Read every annotation; raises `LabelsUnreadable`. `annotator` is used where the export names nobody."""
     try:
         content = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise LabelsUnreadable(f"{found.source} cannot be read as JSON") from exc
     if not is_export(content):
         raise LabelsUnreadable(
@@ -68,16 +69,23 @@ def read_export(found: Read, text: str, *, annotator: str | None, words: Words) 
         annotations = task.get("annotations") or task.get("completions") or []
         if not annotations:
             found.left_out["task without an annotation"] += 1
-        for who, annotation in _latest(found, annotations):
+        try:
+            latest = _latest(found, annotations)
+        except (TypeError, AttributeError):
+            found.refusals.append(Refusal(found.source, name, _NOT_SO))
+            continue
+        for who, annotation in latest.items():
+            where = f"{name}, annotation {annotation.get('id')}"
             try:
-                found.judgements += _judgements(found, task["data"], annotation, name, who or annotator, words)
-            except (ValueError, TypeError, AttributeError) as exc:
-                reason = str(exc) if type(exc) in (ValueError, AnnotatorUnknown) else "it is not as Label Studio writes"
-                found.refusals.append(Refusal(found.source, f"{name}, annotation {annotation.get('id')}", reason))
+                found.judgements += _judgements(found, task["data"], annotation, where, who or annotator, words)
+            except ValueError as exc:
+                found.refusals.append(Refusal(found.source, where, str(exc)))
+            except (TypeError, AttributeError, KeyError):
+                found.refusals.append(Refusal(found.source, where, _NOT_SO))
 
 
-def _latest(found: Read, annotations: Sequence[Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
-    """(annotator, annotation), one of each annotator: the latest that was not cancelled."""
+def _latest(found: Read, annotations: Sequence[Any]) -> dict[str | None, Mapping[str, Any]]:
+    """One annotation of each annotator: the latest that was not cancelled."""
     chosen: dict[str | None, Mapping[str, Any]] = {}
     for annotation in annotations:
         if annotation.get("was_cancelled") or annotation.get("skipped"):
@@ -90,7 +98,7 @@ def _latest(found: Read, annotations: Sequence[Any]) -> Iterator[tuple[str | Non
                 found.left_out["annotated again by the same annotator"] += 1
             if who not in chosen or _written(annotation) >= _written(chosen[who]):
                 chosen[who] = annotation
-    yield from chosen.items()
+    return chosen
 
 
 def _written(annotation: Mapping[str, Any]) -> str:
@@ -107,7 +115,7 @@ def _who(given: Any) -> str | None:
 
 
 def _judgements(
-    found: Read, data: Mapping[str, Any], annotation: Mapping[str, Any], name: str, who: str | None, words: Words
+    found: Read, data: Mapping[str, Any], annotation: Mapping[str, Any], where: str, who: str | None, words: Words
 ) -> list[Judgement]:
     if who is None:
         raise AnnotatorUnknown
@@ -125,7 +133,7 @@ def _judgements(
         made.append(
             Judgement(
                 file=found.source,
-                where=f"{name}, annotation {annotation.get('id')}",
+                where=where,
                 about=about,
                 annotator=who,
                 start_s=start,
@@ -149,12 +157,12 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> list[_Region]:
         timed = "start" in value and "end" in value
         region = regions.setdefault(str(result.get("id")) if timed else None, _Region())
         if timed:
-            region.start_s, region.end_s = float(value["start"]), float(value["end"])
+            region.start_s, region.end_s = _number(value["start"], "start"), _number(value["end"], "end")
         kind, control = result.get("type"), str(result.get("from_name", ""))
         if kind in ("choices", "labels"):
             region.choices.setdefault(control, []).extend(map(str, value.get(kind, ())))
         elif kind in ("rating", "number") and control.lower() in ("arousal", "valence"):
-            region.points[control.lower()] = float(value[kind])
+            region.points[control.lower()] = _number(value[kind], control.lower())
         elif kind == "textarea":
             given = value.get("text", ())
             region.notes += [given] if isinstance(given, str) else map(str, given)
@@ -164,12 +172,21 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> list[_Region]:
 def _stretch(data: Mapping[str, Any]) -> tuple[float | None, float | None]:
     if data.get("start_s") is None or data.get("end_s") is None:
         return None, None
-    return float(data["start_s"]), float(data["end_s"])
+    return _number(data["start_s"], "start_s"), _number(data["end_s"], "end_s")
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is no number") from None
 
 
 def _about(data: Mapping[str, Any]) -> About:
     sha256 = data.get("recording_sha256") or data.get("sha256")
-    number = data.get("recording_id")
+    number = None if data.get("recording_id") is None else _number(data["recording_id"], "recording_id")
+    if number is not None and not (number.is_integer() and 0 <= number < 2**53):
+        raise ValueError("recording_id is no whole number")
     given = next((str(data[key]) for key in _AUDIO if data.get(key)), None)
     return About(
         None if number is None else int(number),

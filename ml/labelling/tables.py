@@ -37,7 +37,7 @@ def read_jsonl(found: Read, text: str, *, annotator: str | None, words: Words) -
             continue
         try:
             fields = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             _refuse(found, line, "it is no JSON")
             continue
         if not isinstance(fields, dict):

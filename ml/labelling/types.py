@@ -52,6 +52,9 @@ class Judgement:
     language: str | None = None
 
     def __post_init__(self) -> None:
+        names = (self.annotator, self.note, self.source_label, self.speaker, self.about.sha256, *self.about.paths)
+        if not all(_storable(name) for name in names if name is not None):
+            raise ValueError("it holds a character that no text has")
         if all(value is None for value in (self.label, self.shares, self.arousal, self.valence)):
             raise ValueError("it has no label, no shares, no arousal and no valence")
         for name, value in (("arousal", self.arousal), ("valence", self.valence)):
@@ -65,6 +68,11 @@ class Judgement:
             raise ValueError("its times are no stretch of a recording")
         if self.utterance_no is not None and self.utterance_no < 0:
             raise ValueError("its utterance_no is no number of an utterance")
+
+
+def _storable(text: str) -> bool:
+    """False for zero characters and halves of surrogate pairs, which JSON can spell and Postgres refuses."""
+    return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 @dataclass(frozen=True, slots=True)

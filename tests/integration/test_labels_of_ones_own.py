@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 import soundfile
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from db.engine import make_engine
 from db.targets import targets
 from ml.emotions import EMOTIONS
+from ops.cli.main import app
 from tests.corpora.sound import write_voice
 from tests.integration.cli_world import Tenor
 from tests.integration.planting import Plant, distribution
@@ -30,8 +33,34 @@ class Archive:
 
 
 @pytest.fixture
-def tenor(database_url: str, tmp_path: Path) -> Tenor:
+def process(database_url: str, tmp_path: Path) -> Tenor:
     return Tenor(database_url, tmp_path / "home")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What `subprocess.CompletedProcess` says too."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def tenor(process: Tenor, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command within this process, since most of a process's time is imports."""
+    for name, value in process.environment.items():
+        if name.startswith("TENOR_"):
+            monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> Done:
+        result = CliRunner().invoke(app, list(arguments))
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return run
 
 
 @pytest.fixture
@@ -80,7 +109,7 @@ def write_table(path: Path, *lines: tuple[object, ...]) -> Path:
 
 
 def test_labels_go_in_once_and_lines_that_cannot_be_followed_are_named(
-    tenor: Tenor, archive: Archive, database_url: str, tmp_path: Path
+    process: Tenor, archive: Archive, database_url: str, tmp_path: Path
 ) -> None:
     table = write_table(
         tmp_path / "labels.csv",
@@ -98,11 +127,11 @@ def test_labels_go_in_once_and_lines_that_cannot_be_followed_are_named(
     )
 
     # When it is tried out, imported, and imported again
-    tried = tenor("labels", "import", str(table), "--dry-run", "--json")
+    tried = process("labels", "import", str(table), "--dry-run", "--json")
     untouched = rows(database_url, "SELECT * FROM labels")
-    first = tenor("labels", "import", str(table))
+    first = process("labels", "import", str(table))
     before = rows(database_url, "SELECT * FROM labels ORDER BY recording_id, start_s, annotator")
-    second = tenor("labels", "import", str(table), "--json")
+    second = process("labels", "import", str(table), "--json")
 
     # Then every line that can be followed is there, once
     assert (first.returncode, untouched) == (0, [])
@@ -134,7 +163,7 @@ def test_labels_go_in_once_and_lines_that_cannot_be_followed_are_named(
 
 
 def test_a_corrected_label_replaces_its_annotators_and_the_history_names_both_imports(
-    tenor: Tenor, archive: Archive, database_url: str, tmp_path: Path
+    tenor: Command, archive: Archive, database_url: str, tmp_path: Path
 ) -> None:
     tenor("labels", "import", str(write_table(tmp_path / "a.csv", ("may/1.wav", 0, 1, "", "Kim", "angry", ""))))
 
@@ -148,7 +177,7 @@ def test_a_corrected_label_replaces_its_annotators_and_the_history_names_both_im
     assert (before["was"]["batch_id"], before["replaced_by"]) == (1, label["batch_id"]) == (1, 2)
 
 
-def test_a_path_means_the_archive_or_job_that_is_named(tenor: Tenor, archive: Archive, tmp_path: Path) -> None:
+def test_a_path_means_the_archive_or_job_that_is_named(tenor: Command, archive: Archive, tmp_path: Path) -> None:
     elsewhere = write_table(tmp_path / "a.csv", ("may/1.wav", 0, 1, "", "Kim", "angry", ""))
 
     for scope, code, said in (
@@ -165,7 +194,7 @@ def test_a_path_means_the_archive_or_job_that_is_named(tenor: Tenor, archive: Ar
 
 
 def test_a_textgrid_belongs_to_the_recording_of_its_name(
-    tenor: Tenor, archive: Archive, database_url: str, tmp_path: Path
+    tenor: Command, archive: Archive, database_url: str, tmp_path: Path
 ) -> None:
     for folder in ("may", "june"):
         (tmp_path / "grids" / folder).mkdir(parents=True)
@@ -178,7 +207,7 @@ def test_a_textgrid_belongs_to_the_recording_of_its_name(
     assert [tuple(row.values()) for row in found] == [(2, 1.0, 3.0)]
 
 
-def test_imports_are_listed_and_shown_with_what_is_disputed(tenor: Tenor, archive: Archive, tmp_path: Path) -> None:
+def test_imports_are_listed_and_shown_with_what_is_disputed(tenor: Command, archive: Archive, tmp_path: Path) -> None:
     assert "No labels of your own yet" in tenor("labels", "list").stderr
     people = [("Kim", "angry", "sad"), ("Lee", "sad", "sad"), ("Ida", "sad", "sad")]
     lines = [("may/1.wav", at, at + 1, "", who, said[at], at + 1) for who, *said in people for at in (0, 1)]
@@ -200,7 +229,7 @@ def test_imports_are_listed_and_shown_with_what_is_disputed(tenor: Tenor, archiv
 
 
 def test_what_is_proposed_comes_back_from_label_studio_as_labels(
-    tenor: Tenor, archive: Archive, database_url: str, tmp_path: Path
+    tenor: Command, archive: Archive, database_url: str, tmp_path: Path
 ) -> None:
     # Given that Anna's first utterance is labelled already
     tenor("labels", "import", str(write_table(tmp_path / "a.csv", ("may/1.wav", 0, 1, "", "Kim", "angry", ""))))
@@ -256,7 +285,7 @@ def test_what_is_proposed_comes_back_from_label_studio_as_labels(
     assert "predictions" not in task
 
 
-def test_nothing_to_propose_and_a_folder_in_use_are_sentences(tenor: Tenor, archive: Archive, tmp_path: Path) -> None:
+def test_nothing_to_propose_and_a_folder_in_use_are_sentences(tenor: Command, archive: Archive, tmp_path: Path) -> None:
     first = tenor("labels", "sample", "-n", "1", "--strategy", "random", "--out", str(tmp_path / "a"))
     again = tenor("labels", "sample", "-n", "1", "--strategy", "random", "--out", str(tmp_path / "b"))
     taken = tenor("labels", "sample", "--out", str(tmp_path / "a"))

@@ -193,6 +193,27 @@ def test_an_export_of_label_studio(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"data": {"audio": "a.wav"}, "annotations": ["no object"]},
+        {"data": {"audio": "a.wav"}, "annotations": [annotation(1, 2, "no object")]},  # type: ignore[arg-type]
+        {"data": [], "annotations": [annotation(1, 2, choice("sad"))]},
+        {"data": {"audio": "a\x00.wav"}, "annotations": [annotation(1, 2, choice("sad"))]},
+        {"data": {"audio": "a.wav", "start_s": "x", "end_s": 2}, "annotations": [annotation(1, 2, choice("sad"))]},
+        {"data": {"recording_id": 1e40}, "annotations": [annotation(1, 2, choice("sad"))]},
+        {"data": {"audio": "a.wav"}, "annotations": [annotation(1, 2, rating("arousal", None))]},  # type: ignore[arg-type]
+    ],
+)
+def test_a_task_that_is_not_as_label_studio_writes_it_is_refused_alone(tmp_path: Path, task: dict[str, Any]) -> None:
+    sound = {"data": {"audio": "b.wav"}, "annotations": [annotation(9, 2, choice("sad"))]}
+
+    found = read(tmp_path / "export.json", json.dumps([task, sound]))
+
+    assert len(found.judgements) == len(found.refusals) == 1
+    assert "task 1" in str(found.refusals[0])
+
+
 def test_recordings_are_told_from_the_urls_of_label_studio() -> None:
     assert paths_of("/data/local-files/?d=calls%2Fmay/17.wav") == ("calls/may/17.wav",)
     assert paths_of("https://bucket.example/calls/17.wav?signature=x") == ("calls/17.wav",)
