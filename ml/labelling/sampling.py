@@ -94,4 +94,4 @@ def _scaled(part: NDArray[np.float32]) -> NDArray[np.float64]:
     """Around the mean, with rows of mean square length 1; zeros where nothing differs."""
     centred = part.astype(np.float64) - part.mean(axis=0)
     length = float(np.sqrt((centred**2).sum(axis=1).mean()))
-    return centred / length if length > 1e-9 else centred * 0.0
+    return np.asarray(centred / length if length > 1e-9 else centred * 0.0)

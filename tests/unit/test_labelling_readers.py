@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ml.emotions import EMOTIONS
 from ml.labelling.errors import LabelsUnreadable, MappingInvalid
@@ -309,3 +311,22 @@ def test_tasks_name_their_clip_and_hold_text_only_when_told() -> None:
     (prediction,) = plain["predictions"]
     assert prediction["result"][0]["value"] == {"choices": ["sad"]}
     assert "$text" not in interface(with_text=False) and "$text" in interface(with_text=True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["a.csv", "a.jsonl", "a.json", "a.TextGrid"]),
+    st.sampled_from(["", "path,label,start_s\n", '{"path": "a", "label": ', '[{"data": {"audio": "a"}, ', TEXTGRID]),
+    st.text(max_size=80),
+)
+def test_whatever_stands_in_a_file_is_read_or_refused_with_a_sentence(
+    tmp_path: Path, name: str, start: str, rest: str
+) -> None:
+    (tmp_path / name).write_bytes((start + rest).encode("utf-8", "surrogatepass"))
+
+    try:
+        found = read_labels(tmp_path / name, words=Words(), annotator="Kim")
+    except LabelsUnreadable as exc:
+        assert exc.hint
+    else:
+        assert all(refusal.reason for refusal in found.refusals)
