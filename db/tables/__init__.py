@@ -10,7 +10,7 @@ from db.tables.archive import (
     UtteranceRow,
 )
 from db.tables.base import Base
-from db.tables.labels import labels
+from db.tables.labels import label_batches, labels, replaced_labels
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
 from db.tables.work import (
@@ -47,6 +47,8 @@ __all__ = [
     "SpeakerRow",
     "Stage",
     "UtteranceRow",
+    "label_batches",
     "labels",
+    "replaced_labels",
     "scores",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ops.cli.commands import alignment, corpus, reading, services, training, work
+from ops.cli.commands import alignment, corpus, labels, reading, services, training, work
 
 
 class Commands(TyperGroup):
@@ -53,4 +53,5 @@ app.add_typer(reading.commands)
 app.add_typer(alignment.commands)
 app.add_typer(training.commands)
 app.add_typer(corpus.commands, name="corpus")
+app.add_typer(labels.commands, name="labels")
 app.add_typer(services.commands)
