@@ -6,11 +6,12 @@ appears whole or not at all; its name says all that it depends on, so later runs
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ml.corpora.types import LabelledUtterance
 
@@ -32,6 +33,15 @@ def waveform(item: LabelledUtterance) -> NDArray[np.float32]:
 def digest(*parts: object) -> str:
     """A name that says all that content depends on."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:24]
+
+
+def weights_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Which weights these are, wherever they came from."""
+    digested = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().float().contiguous()
+        digested.update(name.encode() + values.numpy().tobytes())
+    return digested.hexdigest()[:24]
 
 
 class FrameBank:
@@ -57,40 +67,24 @@ class FrameBank:
         return np.asarray(self._values[first + start : end], dtype=np.float32)
 
 
-def frame_bank(
-    folder: Path,
-    name: str,
-    items: Sequence[LabelledUtterance],
-    make: Callable[[Waves], list[NDArray[np.float32]]],
-    *,
-    read: Callable[[LabelledUtterance], NDArray[np.float32]] = waveform,
-    counted: Callable[[int, int], None] = lambda _done, _of: None,
-) -> FrameBank:
-    """The bank `name` in `folder`, made by `make` where it is not there; `counted` hears how many items are done."""
+def frame_bank(folder: Path, name: str, made: Callable[[], Iterator[NDArray[np.float32]]]) -> FrameBank:
+    """The bank `name` in `folder`, from the frames [T, width] that `made` yields where it is not there."""
     path = folder / f"{name}.f16"
     if not (path.is_file() and path.with_suffix(".npz").is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, items, make, read, counted)
+        _write(path, made())
     return FrameBank(path)
 
 
-def _write(
-    path: Path,
-    items: Sequence[LabelledUtterance],
-    make: Callable[[Waves], list[NDArray[np.float32]]],
-    read: Callable[[LabelledUtterance], NDArray[np.float32]],
-    counted: Callable[[int, int], None],
-) -> None:
+def _write(path: Path, every: Iterator[NDArray[np.float32]]) -> None:
     partial, index = path.with_name(f".{path.name}.{os.getpid()}"), path.with_name(f".{path.stem}.{os.getpid()}.npz")
     lengths, width = [], 0
     try:
         with partial.open("wb") as file:
-            for group in _groups(items):
-                for frames in make([read(item) for item in group]):
-                    file.write(np.clip(frames, -65504, 65504).astype(np.float16).tobytes())
-                    lengths.append(len(frames))
-                    width = frames.shape[1]
-                counted(len(lengths), len(items))
+            for frames in every:
+                file.write(np.clip(frames, -65504, 65504).astype(np.float16).tobytes())
+                lengths.append(len(frames))
+                width = frames.shape[1]
         np.savez(index, starts=np.cumsum([0, *lengths]), width=width)
         # The index last: who finds it finds the frames.
         os.replace(partial, path)
@@ -100,6 +94,12 @@ def _write(
         index.unlink(missing_ok=True)
 
 
-def _groups(items: Sequence[LabelledUtterance]) -> Iterator[Sequence[LabelledUtterance]]:
+def heard(
+    items: Sequence[LabelledUtterance],
+    make: Callable[[Waves], list[NDArray[np.float32]]],
+    counted: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Iterator[NDArray[np.float32]]:
+    """What `make` makes of the audio of each item; `counted` hears how many items are done."""
     for begin in range(0, len(items), TOGETHER):
-        yield items[begin : begin + TOGETHER]
+        yield from make([waveform(item) for item in items[begin : begin + TOGETHER]])
+        counted(min(begin + TOGETHER, len(items)), len(items))

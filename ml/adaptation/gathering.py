@@ -1,17 +1,19 @@
 """Gathering what an adaptation learns from: items of three kinds, their keys, voices and frames."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from ml.adaptation.bank import FrameBank, digest, frame_bank
+from ml.adaptation.bank import FrameBank, digest, frame_bank, heard, weights_digest
 from ml.adaptation.errors import DataLacking
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Material, held_speakers, soft_targets
-from ml.adaptation.network import Champion
+from ml.adaptation.network import Champion, SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
 from ml.adaptation.voices import Embed, Vectors, speaker_vectors
 from ml.corpora.manifest import Manifest
@@ -19,6 +21,8 @@ from ml.corpora.types import LabelledUtterance
 
 #: Told what is prepared, how many items are done, and of how many.
 Counted = Callable[[str, int, int], None]
+#: Frames that attend to each other: a minute, as in production.
+LONGEST = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,23 @@ class Gathered:
     def of(
         cls, target: Manifest | None, source: Sequence[Manifest], unlabelled: Sequence[LabelledUtterance]
     ) -> "Gathered":
-        """All items with audio; raises `DataLacking` when there are none."""
+        """All items with audio, once each; raises `DataLacking` when there are none."""
         rows: list[tuple[LabelledUtterance, int, str]] = []
         for manifest, part in ((target, TARGET), *((one, SOURCE) for one in source)):
             if manifest is not None:
                 pairs = zip(manifest.items, manifest.audio_sha256, strict=True)
                 rows += [(item, part, digest(sha, item.start_s, item.end_s)) for item, sha in pairs if sha]
+        # What is labelled too is heard as labelled: else those who decide when to stop would be heard in training.
+        known = {key for _, _, key in rows}
         hashes: dict[Path, str] = {}
         for item in unlabelled:
-            if item.audio_path is not None:
-                sha = hashes.setdefault(item.audio_path, "") or _hash(item.audio_path)
-                hashes[item.audio_path] = sha
-                rows.append((item, UNLABELLED, digest(sha, item.start_s, item.end_s)))
+            if item.audio_path is None:
+                continue
+            if item.audio_path not in hashes:
+                hashes[item.audio_path] = _hash(item.audio_path)
+            key = digest(hashes[item.audio_path], item.start_s, item.end_s)
+            if key not in known:
+                rows.append((item, UNLABELLED, key))
         if not rows:
             raise DataLacking("there is no utterance with audio to learn from")
         items, parts, keys = zip(*rows, strict=True)
@@ -65,24 +74,46 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """Frames that the head reads, and, where the encoder is to learn, what its convolutions give."""
+    """Frames that the head reads, and what they were made of: the convolutions' output, None for mel frames."""
 
     frames: FrameBank
     conv: FrameBank | None
 
 
 def banks(
-    champion: Champion, gathered: Gathered, folder: Path, *, conv: bool, identity: str, counted: Counted
+    champion: Champion, gathered: Gathered, folder: Path, counted: Counted = lambda _kind, _done, _of: None
 ) -> Banks:
-    """Made once in `folder`; `identity` says which encoder it is."""
+    """Made once in `folder`. All is decoded once: frames are made of what the convolutions gave."""
+    network, items = champion.network, gathered.items
+    if network.encoder is None:
+        name = f"mel-{digest(*gathered.keys)}"
+        made = partial(heard, items, champion.frames, partial(counted, "features"))
+        return Banks(frame_bank(folder, name, made), None)
+    below = weights_digest(network.encoder.feature_extractor.state_dict())
+    heard_as = (champion.speech.encoder.do_normalize, champion.speech.encoder.centred)  # type: ignore[attr-defined]
+    made = partial(heard, items, champion.convolved, partial(counted, "features"))
+    conv = frame_bank(folder, f"conv-{digest(below, heard_as, *gathered.keys)}", made)
+    state = network.state_dict().items()
+    above = weights_digest({name: t for name, t in state if not name.startswith("head.")})
+    name = f"frames-{digest(below, heard_as, above, *gathered.keys)}"
+    return Banks(frame_bank(folder, name, partial(_frames, network, conv, partial(counted, "frames"))), conv)
 
-    def bank(kind: str) -> FrameBank:
-        name = f"{kind}-{digest(identity, *gathered.keys)}"
-        make = champion.frames if kind == "frames" else champion.convolved
-        return frame_bank(folder, name, gathered.items, make, counted=lambda done, of: counted(kind, done, of))
 
-    has_encoder = champion.network.encoder is not None
-    return Banks(bank("frames"), bank("conv") if conv and has_encoder else None)
+@torch.inference_mode()
+def _frames(
+    network: SpeechNetwork, conv: FrameBank, counted: Callable[[int, int], None]
+) -> Iterator[NDArray[np.float32]]:
+    network.eval()
+    device = next(network.parameters()).device
+    for number in range(len(conv.lengths)):
+        rows = [np.zeros((0, network.head.config.input_size), dtype=np.float32)]
+        for piece in np.array_split(conv.rows(number), -(-max(1, int(conv.lengths[number])) // LONGEST)):
+            if len(piece):
+                mask = torch.ones(1, len(piece), dtype=torch.bool, device=device)
+                rows.append(network.frames(torch.from_numpy(piece)[None].to(device), mask)[0].float().cpu().numpy())
+        yield np.concatenate(rows)
+        if number % 100 == 99:
+            counted(number + 1, len(conv.lengths))
 
 
 def material(
