@@ -45,35 +45,41 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 class FrameBank:
-    """Frames [T, width] of N utterances, by number."""
+    """Frames [T, width] of N utterances, by number; from one file or several in a row."""
 
-    def __init__(self, path: Path) -> None:
-        with np.load(path.with_suffix(".npz")) as index:
-            self._starts, width = index["starts"], int(index["width"])
-        total = int(self._starts[-1])
-        self._values: NDArray[np.float16] = (
-            np.memmap(path, dtype=np.float16, mode="r", shape=(total, width))
-            if total
-            else np.zeros((0, width), dtype=np.float16)
-        )
-        self.width = width
+    def __init__(self, paths: Sequence[Path]) -> None:
+        parts = [_opened(path) for path in paths]
+        self._values = [values for values, _ in parts]
+        self._starts = [starts for _, starts in parts]
+        self.width = parts[0][0].shape[1]
         #: Frames of each utterance [N].
-        self.lengths: NDArray[np.int64] = np.diff(self._starts)
+        self.lengths: NDArray[np.int64] = np.concatenate([np.diff(starts) for starts in self._starts])
+        self._firsts = np.cumsum([0, *(len(starts) - 1 for starts in self._starts)])
 
     def rows(self, number: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Frames [start, stop) of one utterance, single precision."""
-        first, last = int(self._starts[number]), int(self._starts[number + 1])
+        part = int(np.searchsorted(self._firsts, number, side="right")) - 1
+        first, last = (int(at) for at in self._starts[part][number - self._firsts[part] :][:2])
         end = last if stop is None else min(last, first + stop)
-        return np.asarray(self._values[first + start : end], dtype=np.float32)
+        return np.asarray(self._values[part][first + start : end], dtype=np.float32)
 
 
-def frame_bank(folder: Path, name: str, made: Callable[[], Iterator[NDArray[np.float32]]]) -> FrameBank:
-    """The bank `name` in `folder`, from the frames [T, width] that `made` yields where it is not there."""
+def _opened(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    with np.load(path.with_suffix(".npz")) as index:
+        starts, width = index["starts"], int(index["width"])
+    shape = (int(starts[-1]), width)
+    return np.memmap(path, dtype=np.float16, mode="r", shape=shape) if starts[-1] else np.zeros(
+        shape, np.float16
+    ), starts
+
+
+def kept(folder: Path, name: str, made: Callable[[], Iterator[NDArray[np.float32]]]) -> Path:
+    """The file `name` in `folder`, of the frames [T, width] that `made` yields where it is not there."""
     path = folder / f"{name}.f16"
     if not (path.is_file() and path.with_suffix(".npz").is_file()):
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, made())
-    return FrameBank(path)
+    return path
 
 
 def _write(path: Path, every: Iterator[NDArray[np.float32]]) -> None:
