@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ml.models.makiuchi.config import CrossRepresentationConfig
 from ml.training.checkpoint import write_checkpoint, write_json
@@ -48,9 +49,12 @@ def rounded(values: NDArray[np.float64]) -> list[Any]:
     return stored
 
 
-def history_of(history: History) -> dict[str, Any]:
-    """What the learning curves are drawn from."""
-    return {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step}
+def told(module: nn.Module, history: History) -> dict[str, Any]:
+    """Of the training itself: its length and what the learning curves are drawn from, and the size of the model."""
+    return {
+        "history": {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step},
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }
 
 
 def tested(scores: Callable[[NDArray[np.int64]], Scores], labels: NDArray[np.int64], fold: Fold) -> dict[str, Any]:
@@ -89,7 +93,7 @@ def compute_speech(job: SpeechJob, folder: Path, report: Callable[[Progress], No
     )
     checkpoint = folder / CHECKPOINT
     history = fit(task, job.schedule, seed=job.seed, device=job.device, checkpoint=checkpoint, report=report)
-    result = tested(task.scores, job.data.labels, job.fold) | {"history": history_of(history)}
+    result = tested(task.scores, job.data.labels, job.fold) | told(task.module, history)
     if job.config.losses.reconstructs and len(job.fold.test):
         rebuilt, mean = task.reconstruction_error(job.fold.test, task.mean_mel(job.fold.train))
         result["reconstruction"] = {"model": rebuilt, "mean_mel": mean, "frames": _frames(job, job.fold.test)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ml.experiments.speech_folds import CHECKPOINT, MODEL, history_of, tested
+from ml.experiments.speech_folds import CHECKPOINT, MODEL, tested, told
 from ml.models.makiuchi.text import TextEmotionConfig
 from ml.training.checkpoint import write_checkpoint, write_json
 from ml.training.crossval import RESULT
@@ -44,7 +44,7 @@ def compute_text(job: TextJob, folder: Path, report: Callable[[Progress], None])
     )
     checkpoint = folder / CHECKPOINT
     history = fit(task, job.schedule, seed=job.seed, device=job.device, checkpoint=checkpoint, report=report)
-    result = tested(task.scores, job.data.labels, job.fold) | {"history": history_of(history)}
+    result = tested(task.scores, job.data.labels, job.fold) | told(task.module, history)
     if job.keep:
         tensors = {f"head.{name}": tensor for name, tensor in task.module.state_dict().items()}
         write_checkpoint(folder / MODEL, tensors, {"config": task.module.to_config()})
