@@ -71,6 +71,6 @@ def evaluation_table(report: Report) -> list[str]:
     return table(header, cells)
 
 
-def _bounded(row: dict[str, Any], name: str) -> dict[str, float]:
-    low, high = row[f"{name}_interval"]
+def _bounded(row: dict[str, Any], name: str) -> dict[str, float | None]:
+    low, high = row[f"{name}_interval"] or (None, None)
     return {"value": row[name], "low": low, "high": high}
