@@ -27,7 +27,7 @@ from ml.device import torch_device
 from ml.emotions import EMOTIONS
 from ml.encoders.source import weights_sha256
 from ml.encoders.text import TextEncoder
-from ml.models.calibration import fit_temperature
+from ml.models.calibration import fit_temperature, log_softmax
 from ml.models.makiuchi.text import TextEmotionConfig
 from ml.training.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, weighted_f1
 from ml.training.text_data import forms, hold_out, labels_of
@@ -58,22 +58,22 @@ class Texts:
         return cls(training, development, [item for item in items if item.split == "dev"])
 
 
+#: What follows a corpus's name where its texts are as written, and without punctuation.
+FORMS = ("", "_without_punctuation")
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The model as the bundle stores it."""
+    """The model as the bundle stores it, and what it makes of the test texts."""
 
     model: TextModel
     temperature: float
+    #: Before the temperature, [N, 7] by corpus and form.
+    test_logits: dict[str, NDArray[np.float64]]
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[N, 7], before the temperature."""
-        return self.model.log_probabilities(texts)
-
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[N, 7], as production has them."""
-        own = np.exp(self.logits(texts) / self.temperature)
-        result: NDArray[np.float64] = own / own.sum(axis=1, keepdims=True)
-        return result
+    def test_probabilities(self, name: str) -> NDArray[np.float64]:
+        """[N, 7] of a corpus and form, as production has them."""
+        return np.exp(log_softmax(self.test_logits[name] / self.temperature))
 
 
 def learn(
@@ -96,31 +96,38 @@ def learn(
     return mean_of(learned)
 
 
-def calibrated(model: TextModel, development: Sequence[LabelledUtterance]) -> Trained:
-    """The model with the temperature that fits held-out dialogues, in both forms, since either may come."""
+def fitted_temperature(model: TextModel, development: Sequence[LabelledUtterance]) -> float:
+    """The temperature that fits held-out dialogues, in both forms, since either may come."""
     lines = [item for item in development if item.corpus == "meld"]
     logits = np.concatenate([model.log_probabilities(texts) for texts in forms(lines)])
-    return Trained(model, fit_temperature(logits, np.tile(labels_of(lines), 2)))
+    return fit_temperature(logits, np.tile(labels_of(lines), len(FORMS)))
+
+
+def tested(model: TextModel, test: Sequence[LabelledUtterance]) -> dict[str, NDArray[np.float64]]:
+    """Logits [N, 7] by corpus and form."""
+    result: dict[str, NDArray[np.float64]] = {}
+    for corpus in sorted({item.corpus for item in test}):
+        own = [item for item in test if item.corpus == corpus]
+        result |= {corpus + form: model.log_probabilities(texts) for form, texts in zip(FORMS, forms(own), strict=True)}
+    return result
 
 
 def figures(trained: Trained, test: Sequence[LabelledUtterance]) -> dict[str, Any]:
-    """What `bundle.json` says of each corpus, as written and without punctuation."""
+    """What `bundle.json` says of each corpus and form."""
     result: dict[str, Any] = {}
-    for corpus in sorted({item.corpus for item in test}):
-        own = [item for item in test if item.corpus == corpus]
-        labels = labels_of(own)
-        for form, texts in zip(("", "_without_punctuation"), forms(own), strict=True):
-            probabilities = trained.probabilities(texts)
-            predicted = probabilities.argmax(axis=1)
-            result[corpus + form] = {
-                "utterances": len(own),
-                "accuracy": accuracy(labels, predicted),
-                "balanced_accuracy": balanced_accuracy(labels, predicted),
-                "macro_f1": macro_f1(labels, predicted),
-                "weighted_f1": weighted_f1(labels, predicted),
-                "ece_before": expected_calibration_error(np.exp(trained.logits(texts)), labels),
-                "ece": expected_calibration_error(probabilities, labels),
-            }
+    for name, logits in trained.test_logits.items():
+        corpus, probabilities = name.partition("_")[0], trained.test_probabilities(name)
+        labels = labels_of([item for item in test if item.corpus == corpus])
+        predicted = probabilities.argmax(axis=1)
+        result[name] = {
+            "utterances": len(labels),
+            "accuracy": accuracy(labels, predicted),
+            "balanced_accuracy": balanced_accuracy(labels, predicted),
+            "macro_f1": macro_f1(labels, predicted),
+            "weighted_f1": weighted_f1(labels, predicted),
+            "ece_before": expected_calibration_error(np.exp(log_softmax(logits)), labels),
+            "ece_after": expected_calibration_error(probabilities, labels),
+        }
     return result
 
 
@@ -162,7 +169,7 @@ def make(options: argparse.Namespace) -> tuple[Trained, Texts]:
     tensors = stored(learned)
     # What is measured is what is stored.
     model.restore(tensors)
-    trained = calibrated(model, texts.development)
+    trained = Trained(model, fitted_temperature(model, texts.development), tested(model, texts.test))
     save_bundle(options.out, describe(trained, figures(trained, texts.test)), tensors)
     return trained, texts
 
