@@ -6,6 +6,7 @@ simple models of `baselines` on the same lines, and the model card, which says n
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ml.reports.text_card import text_card
 from ml.training.checkpoint import write_json
 from ml.training.splits import Fold
 from ml.training.text_data import labels_of
-from ml.training.train_text import BOTH, DIALOGUE, FORMS, HELD_OUT, SOURCE, Texts, Trained, make, parser
+from ml.training.train_text import FORMS, HELD_OUT, SOURCE, STAGES, Texts, Trained, make, parser
 
 REPORT = "report.json"
 
@@ -85,10 +86,8 @@ def report_of(trained: Trained, texts: Texts, meta: BundleMeta, options: argpars
         "sha256": meta.sha256,
         "temperature": meta.temperature,
         "layers": options.layers,
-        "members": options.members,
         "seed": options.seed,
-        "steps": [BOTH.steps, DIALOGUE.steps],
-        "batch": DIALOGUE.batch,
+        "stages": {name: asdict(stage) for name, stage in STAGES.items()},
         "held_out": HELD_OUT,
         "counts": counts,
         "meld": rows_of([*of_model(trained, "meld"), *baselines], test["meld"]),

@@ -136,15 +136,17 @@ def _most_called(counts: Sequence[int], own: int) -> int:
 
 
 def _made_by(report: dict[str, Any]) -> list[str]:
-    (first, second), members = report["steps"], report["members"]
-    times = "" if members == 1 else f"{members} times "
-    averaged = "" if members == 1 else ", whose weights were averaged"
+    stages = [
+        f"- {stage['steps']:,} steps of {stage['batch']} texts, {stage['goemotions']:.0%} of them GoEmotions, "
+        f"at a rate of at most {stage['rate']:g};"
+        for stage in report["stages"].values()
+    ]
     return [
-        f"{first:,} steps of {report['batch']} texts of both corpora, then {times}{second:,} steps mostly of dialogue"
-        f"{averaged}.",
-        "One thread gives the same weights every time (on processors of one kind: products are in bfloat16), and a run",
-        "that was killed goes on where it was:",
+        *stages,
+        "",
+        "each from where the one before ended. One thread gives the same weights every time (on processors of one",
+        "kind: products are in bfloat16), and a run that was killed goes on where it was:",
         "",
         "    OMP_NUM_THREADS=1 python -m ml.experiments.mini_text --goemotions GOEMOTIONS --meld MELD \\",
-        f"        --out mini-text --layers {report['layers']} --members {members} --seed {report['seed']}",
+        f"        --out mini-text --layers {report['layers']} --seed {report['seed']}",
     ]

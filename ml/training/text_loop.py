@@ -53,8 +53,8 @@ class TextLoop:
         self._peaks = [float(group["lr"]) for group in groups]
         self.done = 0
 
-    def run(self, items: Sequence[LabelledUtterance], report: Callable[[str], None] = print) -> dict[str, Tensor]:
-        """Make the steps that are left, from the checkpoint if there is one; returns what was learned."""
+    def run(self, items: Sequence[LabelledUtterance], report: Callable[[str], None] = print) -> None:
+        """Make the steps that are left, from the checkpoint if there is one."""
         stage = self.stage
         self._restore()
         batches = TextBatches(self.model.encoder.tokenizer, items, batch=stage.batch, masked=stage.masked)
@@ -68,7 +68,6 @@ class TextLoop:
                 self._save()
                 report(f"{self.path.stem}: step {self.done}/{stage.steps}, loss {np.mean(losses):.3f}")
                 losses = []
-        return self.model.learned()
 
     def _step(self, batches: TextBatches, odds: NDArray[np.float64]) -> float:
         stage, batch = self.stage, batches.draw(odds, self.seed, self.done)

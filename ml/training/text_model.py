@@ -67,14 +67,6 @@ class TextModel(nn.Module):
         return np.asarray(np.log(np.nan_to_num(probabilities, nan=1 / self.head.config.classes) + 1e-9))
 
 
-def mean_of(members: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of weights that were tuned from the same ones: better than their mean member, at the cost of one.
-
-    Wortsman et al., "Model soups" (ICML 2022), section 2.
-    """
-    return {name: torch.stack([own[name].float() for own in members]).mean(dim=0) for name in members[0]}
-
-
 def stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The half precision that a bundle holds."""
     return {name: tensor.detach().cpu().half() for name, tensor in tensors.items()}

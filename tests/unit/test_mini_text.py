@@ -57,10 +57,8 @@ def report(confident: float) -> dict[str, Any]:
         "licence": "GPL-3.0-only",
         "temperature": 1.25,
         "layers": 6,
-        "members": 3,
         "seed": 1,
-        "steps": [900, 450],
-        "batch": 32,
+        "stages": {"both": {"steps": 900, "batch": 32, "goemotions": 0.75, "rate": 1e-4}},
         "held_out": 10,
         "meld": rows,
         "goemotions": [],
@@ -78,4 +76,4 @@ def test_the_card_says_how_sure_the_model_may_be_and_what_it_misses() -> None:
     assert "| sad | 4 | 1.000 | 0.250 | 0.400 |" in card
     assert "Of 4 lines that are sad, 1 are found; most others are called happy." in card
     assert "lines that are happy" not in card, "nothing is said of what works"
-    assert "--layers 6 --members 3 --seed 1" in card
+    assert "--layers 6 --seed 1" in card

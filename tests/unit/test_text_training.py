@@ -144,8 +144,9 @@ def test_training_tells_texts_apart_and_changes_the_upper_layers_alone(
     model = small_model(own_encoder)
     before = {name: p.detach().clone() for name, p in model.bert.named_parameters()}
 
-    learned = learn(model, ITEMS, (STAGE, replace(STAGE, steps=20)), members=2, seed=1, device="cpu", work=tmp_path)
-    model.restore(stored(learned))
+    learn(model, ITEMS, {"both": STAGE, "last": replace(STAGE, steps=20)}, seed=1, device="cpu", work=tmp_path)
+    learned = stored(model.learned())
+    model.restore(learned)
 
     said = model.log_probabilities(["i am so happy", "oh no not sad"]).argmax(axis=1)
     assert said.tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("sad")]
@@ -167,7 +168,8 @@ def test_training_that_was_killed_goes_on_to_the_same_weights(own_encoder: TextE
             if loop.done == kill_after:
                 raise KeyboardInterrupt
 
-        return loop.run(ITEMS, report)
+        loop.run(ITEMS, report)
+        return model.learned()
 
     whole = run(tmp_path / "whole.safetensors")
     with pytest.raises(KeyboardInterrupt):
