@@ -19,7 +19,7 @@ from ml.training.checkpoint import CheckpointUnreadable
 from ml.training.text_data import TextBatches, hold_out, labels_of, odds_of, plain
 from ml.training.text_loop import Stage, TextLoop
 from ml.training.text_model import TextModel, stored
-from ml.training.train_text import fitted_temperature, learn
+from ml.training.train_text import as_frequent_as_in, fitted_temperature, learn
 from tests.unit import tiny_models
 
 
@@ -202,3 +202,15 @@ def test_the_temperature_comes_from_dialogue_alone(own_encoder: TextEncoder) -> 
     lines = [it for it in ITEMS if it.corpus == "meld"]
 
     assert fitted_temperature(model, ITEMS) == fitted_temperature(model, lines)
+
+
+def test_confidence_is_that_of_classes_as_frequent_as_they_are() -> None:
+    # Given a classifier that cannot tell anything, from an even draw of classes one of which is nine times as frequent
+    lines = [item("a", "neutral", "meld")] * 90 + [item("a", "fear", "meld")] * 10 + [item("a", "sad")] * 50
+    bias = "head.classifier.bias"
+
+    corrected = as_frequent_as_in({bias: torch.zeros(7), "other": torch.ones(2)}, lines, balance=1.0)
+
+    odds = corrected[bias].exp()
+    assert odds[EMOTIONS.index("neutral")] / odds[EMOTIONS.index("fear")] == pytest.approx(9)
+    assert corrected["other"].tolist() == [1, 1]
