@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,19 @@ from ml.emotions import EMOTIONS
 
 #: Longer texts are cut in training; an utterance of 15 s holds about 50 words.
 MAX_TOKENS = 64
-#: Texts whose token lists are drawn in one go and cut by length, so that little is padded.
-DRAW = 512
+#: Batches whose texts are drawn in one go and cut by length, so that little is padded.
+TOGETHER = 16
 
 
 def plain(text: str) -> str:
     """A text as an unpunctuated transcript would give it: lower case, letters, digits and apostrophes."""
     return " ".join(re.sub(r"[^\w\s']", " ", text.replace("’", "'")).lower().split())
+
+
+def forms(items: Sequence[LabelledUtterance]) -> tuple[list[str], list[str]]:
+    """Texts as written, and as a transcript without punctuation has them (as written where only signs are)."""
+    texts = [item.text or "" for item in items]
+    return texts, [plain(text) or text for text in texts]
 
 
 def labels_of(items: Sequence[LabelledUtterance]) -> NDArray[np.int64]:
@@ -59,44 +66,50 @@ def odds_of(items: Sequence[LabelledUtterance], *, shares: dict[str, float], bal
     return total
 
 
-class TextBatches:
-    """Endless batches of ids, attention mask and labels, drawn by odds."""
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Token ids [B, T], which of them are no padding [B, T] (1, else 0), and labels [B]."""
 
-    def __init__(
-        self,
-        tokenizer: Any,
-        items: Sequence[LabelledUtterance],
-        odds: NDArray[np.float64],
-        *,
-        batch: int,
-        masked: float,
-        seed: int,
-    ) -> None:
+    ids: Tensor
+    mask: Tensor
+    labels: Tensor
+
+
+class TextBatches:
+    """Batches drawn by odds; what a step gets depends on seed and step alone, so a resumed run sees the same texts."""
+
+    def __init__(self, tokenizer: Any, items: Sequence[LabelledUtterance], *, batch: int, masked: float) -> None:
         """`masked` is the share of tokens hidden behind [MASK], so that no single word decides."""
-        self._tokenizer, self._odds, self._batch, self._masked = tokenizer, odds, batch, masked
-        self._rng = np.random.default_rng(seed)
+        self._tokenizer, self._batch, self._masked = tokenizer, batch, masked
         self._labels = labels_of(items)
-        texts = [item.text or "" for item in items]
         #: As written, and as a transcript without punctuation: an even choice at every draw.
-        self._forms = [self._ids(texts), self._ids([plain(text) or text for text in texts])]
+        self._forms = [self._ids(texts) for texts in forms(items)]
+        self._drawn: tuple[tuple[int, int], list[list[tuple[int, int]]]] | None = None
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._tokenizer(texts, truncation=True, max_length=MAX_TOKENS)["input_ids"]
         return ids
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (ids [B, T], mask [B, T], labels [B])."""
-        while True:
-            drawn = self._rng.choice(len(self._odds), size=DRAW, p=self._odds)
-            forms = self._rng.integers(0, len(self._forms), size=DRAW)
-            order = sorted(range(DRAW), key=lambda i: len(self._forms[forms[i]][drawn[i]]))
-            parts = [order[start : start + self._batch] for start in range(0, DRAW, self._batch)]
-            for part in self._rng.permutation(len(parts)):
-                rows = parts[part]
-                ids, mask = self._pad([self._forms[forms[i]][drawn[i]] for i in rows])
-                yield ids, mask, torch.from_numpy(self._labels[drawn[rows]])
+    def draw(self, odds: NDArray[np.float64], seed: int, step: int) -> TextBatch:
+        """The texts of a step (counted from 0), by their odds [N]; one run uses the same odds throughout."""
+        block, part = divmod(step, TOGETHER)
+        if self._drawn is None or self._drawn[0] != (seed, block):
+            self._drawn = (seed, block), self._block(odds, np.random.default_rng([seed, block]))
+        chosen = self._drawn[1][part]
+        ids, mask = self._pad(
+            [self._forms[form][item] for form, item in chosen], np.random.default_rng([seed, step, 1])
+        )
+        return TextBatch(ids, mask, torch.from_numpy(self._labels[[item for _, item in chosen]]))
 
-    def _pad(self, rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+    def _block(self, odds: NDArray[np.float64], rng: np.random.Generator) -> list[list[tuple[int, int]]]:
+        """(form, item) of the texts of `TOGETHER` batches, alike in length within a batch."""
+        size = TOGETHER * self._batch
+        items, chosen = rng.choice(len(odds), size=size, p=odds), rng.integers(0, len(self._forms), size=size)
+        drawn = [(int(form), int(item)) for form, item in zip(chosen, items, strict=True)]
+        drawn.sort(key=lambda pair: len(self._forms[pair[0]][pair[1]]))
+        return [drawn[self._batch * int(i) : self._batch * (int(i) + 1)] for i in rng.permutation(TOGETHER)]
+
+    def _pad(self, rows: list[list[int]], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         longest = max(len(row) for row in rows)
         ids = np.full((len(rows), longest), int(self._tokenizer.pad_token_id))
         mask = np.zeros_like(ids)
@@ -106,6 +119,6 @@ class TextBatches:
         inner = mask.astype(bool)
         inner[:, 0] = False
         inner[np.arange(len(rows)), mask.sum(axis=1) - 1] = False
-        hidden = inner & (self._rng.random(ids.shape) < self._masked)
+        hidden = inner & (rng.random(ids.shape) < self._masked)
         ids[hidden] = int(self._tokenizer.mask_token_id)
         return torch.from_numpy(ids), torch.from_numpy(mask)

