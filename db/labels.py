@@ -10,7 +10,7 @@ from db.tables.labels import SHARES
 
 _KEY = ("recording_id", "start_s", "end_s", "annotator")
 _VALUES = ("corpus", "item_id", "label", "source_label", "arousal", "valence", "speaker", "dialogue", "session",
-           "split", "language")  # fmt: skip
+           "split", "language", "note")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +27,74 @@ class LabelRow:
     source_label: str | None
     arousal: float | None
     valence: float | None
-    speaker: str
+    speaker: str | None
     dialogue: str | None
     session: str | None
     split: str | None
-    language: str
+    language: str | None
+    note: str | None
     shares: Sequence[float] | None
 
 
-def write_labels(conn: Connection, rows: Iterable[LabelRow]) -> int:
-    """Insert or change rows; no key may occur twice. Returns how many were not there in the same form."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of rows; those that were there in the same form are in neither."""
+
+    added: int
+    corrected: int
+
+    @property
+    def changed(self) -> int:
+        """Rows that were not there in the same form."""
+        return self.added + self.corrected
+
+
+def write_labels(conn: Connection, rows: Iterable[LabelRow], *, batch_id: int | None = None) -> Written:
+    """Insert or change rows; no key may occur twice. What is changed goes into `replaced_labels` as it was.
+
+    `batch_id` is the import that brings them; rows that stay as they are keep theirs.
+    """
     columns = (*_KEY, *_VALUES, *SHARES)
+    values = (*_VALUES, *SHARES)
+    same_key = " AND ".join(f"l.{name} = n.{name}" for name in _KEY)
+    differs = (
+        f"({', '.join(f'l.{name}' for name in values)}) IS DISTINCT FROM ({', '.join(f'n.{name}' for name in values)})"
+    )
+    # One writer at a time: what is compared below must not change before it is written.
+    conn.execute(text("LOCK TABLE labels IN SHARE ROW EXCLUSIVE MODE"))
     conn.execute(text("CREATE TEMP TABLE new_labels (LIKE labels INCLUDING DEFAULTS) ON COMMIT DROP"))
     copy_rows(conn, "new_labels", columns, (_fields(row) for row in rows))
-    values = (*_VALUES, *SHARES)
-    changed = conn.execute(
+    conn.execute(
         text(f"""
-            INSERT INTO labels ({", ".join(columns)}) SELECT {", ".join(columns)} FROM new_labels
-            ON CONFLICT ({", ".join(_KEY)}) DO UPDATE
-               SET ({", ".join(values)}, imported_at) = ({", ".join(f"excluded.{name}" for name in values)}, now())
-             WHERE ({", ".join(f"labels.{name}" for name in values)})
-                   IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in values)})
-        """)
+            INSERT INTO replaced_labels ({", ".join(_KEY)}, was, imported_at, replaced_by)
+            SELECT {_keys("l")},
+                   jsonb_strip_nulls(to_jsonb(l) - CAST(:key AS text[]) - 'imported_at'), l.imported_at, :batch
+              FROM labels l JOIN new_labels n ON {same_key} WHERE {differs}
+        """),
+        {"key": list(_KEY), "batch": batch_id},
+    )
+    corrected = conn.execute(
+        text(f"""
+            UPDATE labels l
+               SET ({", ".join(values)}, batch_id, imported_at)
+                   = ({", ".join(f"n.{name}" for name in values)}, :batch, now())
+              FROM new_labels n WHERE {same_key} AND {differs}
+        """),
+        {"batch": batch_id},
+    ).rowcount
+    added = conn.execute(
+        text(f"""
+            INSERT INTO labels ({", ".join(columns)}, batch_id) SELECT {", ".join(columns)}, :batch FROM new_labels n
+             WHERE NOT EXISTS (SELECT FROM labels l WHERE {same_key})
+        """),
+        {"batch": batch_id},
     ).rowcount
     conn.execute(text("DROP TABLE new_labels"))
-    return int(changed)
+    return Written(added, corrected)
+
+
+def _keys(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _KEY)
 
 
 def _fields(row: LabelRow) -> list[object]:

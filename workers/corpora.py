@@ -75,7 +75,7 @@ def import_labels(
         looked = {path: look_alone(path) for path in paths if path not in known}
         known |= transaction(engine, partial(_register, looked=looked), patience_s=PATIENCE_S)
         rows = _new_rows(chunk, known, keys, imported.left_out)
-        changed = transaction(engine, partial(write_labels, rows=rows), patience_s=PATIENCE_S)
+        changed = transaction(engine, partial(write_labels, rows=rows), patience_s=PATIENCE_S).changed
         imported.changed += changed
         imported.unchanged += len(rows) - changed
         advance(len(chunk))
@@ -143,5 +143,6 @@ def _row(item: LabelledUtterance, recording: _Known) -> LabelRow:
         session=item.session,
         split=item.split,
         language=item.language,
+        note=None,
         shares=item.distribution,
     )

@@ -10,7 +10,7 @@ from db.tables.archive import (
     UtteranceRow,
 )
 from db.tables.base import Base
-from db.tables.labels import labels
+from db.tables.labels import label_batches, labels, replaced_labels
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
 from db.tables.training import (
@@ -61,6 +61,8 @@ __all__ = [
     "TrainingRun",
     "TrainingSchedule",
     "UtteranceRow",
+    "label_batches",
     "labels",
+    "replaced_labels",
     "scores",
 ]
