@@ -135,6 +135,13 @@ class NoEarlierChampion(TenorError):
     hint = "`tenor models list` shows the versions; `--to VERSION` takes any of them."
 
 
+class NothingToRescore(TenorError):
+    """A job has nothing that another version could score."""
+
+    code = "nothing_to_rescore"
+    hint = "`tenor errors JOB` says what became of its recordings."
+
+
 class RunRefused(TenorError):
     """A retraining run cannot come to a better model with what there is; `code` says why."""
 

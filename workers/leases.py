@@ -30,9 +30,7 @@ STUCK = Failure(
 class Renewer:
     """Renews a lease from a thread with its own connection, because the main thread sits in torch."""
 
-    def __init__(
-        self, engine: Engine, stage_id: int, attempt: int, lease_s: float, *, table: str = "stages"
-    ) -> None:
+    def __init__(self, engine: Engine, stage_id: int, attempt: int, lease_s: float, *, table: str = "stages") -> None:
         self._engine, self._lease_s, self._table = engine, lease_s, table
         self._fence = {"id": stage_id, "attempt": attempt, "lease_s": lease_s}
         self._stop = threading.Event()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.emotions import EMOTIONS
-from ml.training.metrics import balanced_accuracy, expected_calibration_error
+from ml.training.metrics import balanced_accuracy
 
 RESAMPLES = 4000
 #: Fewer people than this say nothing about others when they are drawn with replacement; then utterances are drawn.
@@ -98,9 +98,3 @@ def _counts(owners: NDArray[np.int64], units: int, labels: Labels, weights: NDAr
     counts = np.zeros((units, len(EMOTIONS)))
     np.add.at(counts, (owners, labels), weights)
     return counts
-
-
-def calibration_error(scores: Scores, labels: Labels) -> float | None:
-    """Expected calibration error of probabilities [N, 7] (NaN: unknown class); None where nothing is scored."""
-    scored = ~np.isnan(scores).all(axis=1)
-    return expected_calibration_error(np.nan_to_num(scores[scored]), labels[scored]) if scored.any() else None

@@ -4,12 +4,16 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from ml.corpora.manifest import Manifest, freeze, read_manifest
 from ml.corpora.types import LabelledUtterance
 from workers.errors import RunRefused
+
+if TYPE_CHECKING:
+    # Brings pyarrow, which only those load who retrain.
+    from ml.corpora.manifest import Manifest
 
 #: Part of the speakers that are tested on, where a plan does not say.
 HOLDOUT = 1 / 3
@@ -28,7 +32,7 @@ class Corpus:
 
     name: str
     role: str
-    manifest: Manifest
+    manifest: "Manifest"
 
 
 def divide(conn: Connection, profile_id: int, speakers: Iterable[str], share: float) -> dict[str, str]:
@@ -76,9 +80,18 @@ def require(learned: Items, held: Items) -> None:
         raise RunRefused("too_few_classes", f"only {len(classes)} class has labels to learn from and to test on")
 
 
-def keep(items: Sequence[LabelledUtterance], path: Path) -> Manifest:
-    """The manifest of items, frozen once: a stage that was killed finds it and does not freeze it anew."""
-    return read_manifest(path, check_audio=False) if path.is_file() else freeze(items, path)
+def freeze(items: Sequence[LabelledUtterance], path: Path) -> "Manifest":
+    """The manifest of items, in the place of what an attempt that was killed may have left there."""
+    from ml.corpora import manifest
+
+    return manifest.freeze(items, path)
+
+
+def frozen(path: Path, *, check_audio: bool = False) -> "Manifest":
+    """What lies in a file; raises `ManifestBroken`, or `AudioChanged` where audio is to be looked at too."""
+    from ml.corpora.manifest import read_manifest
+
+    return read_manifest(path, check_audio=check_audio)
 
 
 def corpora(conn: Connection, profile_id: int) -> list[Corpus]:
@@ -86,11 +99,11 @@ def corpora(conn: Connection, profile_id: int) -> list[Corpus]:
     rows = conn.execute(
         text("SELECT name, role, manifest FROM training_corpora WHERE profile_id = :p ORDER BY id"), {"p": profile_id}
     )
-    return [Corpus(row.name, row.role, read_manifest(Path(row.manifest), check_audio=False)) for row in rows]
+    return [Corpus(row.name, row.role, frozen(Path(row.manifest))) for row in rows]
 
 
 def register(
-    conn: Connection, profile_id: int, name: str, role: str, manifest: Manifest, run_id: int | None = None
+    conn: Connection, profile_id: int, name: str, role: str, manifest: "Manifest", run_id: int | None = None
 ) -> None:
     """Keep a frozen data set for later runs; the same name again takes the place of what it was."""
     conn.execute(

@@ -63,7 +63,7 @@ def _work(own: Run, watch: Watch) -> Commit:
     fingerprint = None
     if refusal is None:
         watch("freezing the data set", 0, 1)
-        target, holdout = data.keep(learned, own.folder / TARGET), data.keep(held, own.folder / HELD)
+        target, holdout = data.freeze(learned, own.folder / TARGET), data.freeze(held, own.folder / HELD)
         fingerprint = f"{target.fingerprint[:32]}{holdout.fingerprint[:32]}"
 
     def commit(conn: Connection) -> None:
