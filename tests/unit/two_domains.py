@@ -1,0 +1,69 @@
+"""Two small labelled corpora of generated voices: the second is higher, duller and noisier than the first."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from ml.corpora.manifest import Manifest, freeze
+from ml.corpora.types import LabelledUtterance
+from ml.profiles.sides import BundleSide
+from tests.corpora.sound import SAMPLE_RATE, voice
+from tests.unit.tiny_models import speech_bundle
+
+FOUR = ("angry", "happy", "neutral", "sad")
+
+
+def corpus(
+    folder: Path, name: str, *, speakers: int, takes: int, shifted: bool = False, labels: tuple[str, ...] = FOUR
+) -> list[LabelledUtterance]:
+    """Items of `speakers` people, half of them women, saying every emotion `takes` times."""
+    items = []
+    for person in range(speakers):
+        for label in labels:
+            for take in range(takes):
+                speaker = f"{name}-{person}"
+                samples = voice(label, speaker, seconds=0.5, take=f"{take}")
+                path = folder / name / f"{person}-{label}-{take}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, elsewhere(samples) if shifted else samples, SAMPLE_RATE)
+                items.append(
+                    LabelledUtterance(
+                        corpus=name,
+                        item_id=path.stem,
+                        speaker=speaker,
+                        label=label,
+                        language="en",
+                        audio_path=path,
+                        text="oh no what a day" if label == "sad" else "i am so happy",
+                        gender="female" if person % 2 else "male",
+                    )
+                )
+    return items
+
+
+def elsewhere(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples of the same length through another microphone: a tone higher, treble lost, noise added."""
+    higher = np.interp(np.arange(len(samples)) * 1.12 % len(samples), np.arange(len(samples)), samples)
+    dull = np.convolve(higher, np.ones(6) / 6, mode="same")
+    noise = np.random.default_rng(len(samples)).normal(0, 0.02, len(samples))
+    return np.asarray(dull + noise, dtype=np.float32)
+
+
+def manifest(folder: Path, name: str, **how: Any) -> Manifest:
+    """A frozen corpus."""
+    return freeze(corpus(folder, name, **how), folder / f"{name}.parquet")
+
+
+def champion(folder: Path, labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
+    """The side of a random model."""
+    speech_bundle(folder / "champion", labels)
+    return BundleSide(str(folder / "champion")).resolve("speech")
+
+
+def no_voices(waves: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Embeddings that a network of random weights need not wait for."""
+    return [torch.nn.functional.normalize(torch.ones(256), dim=0).numpy() for _ in waves]
