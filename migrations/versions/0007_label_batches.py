@@ -17,7 +17,7 @@ _SPEAKER, _SPEAKER_BEFORE = (
 _LANGUAGE, _CORPUS = "NULL: as the analysis says", "archive: labels of one's own"
 
 
-def _agreement(measure: str, level: str) -> tuple[sa.Column, ...]:
+def _agreement(measure: str, level: str) -> tuple[sa.Column[object], ...]:
     return (
         sa.Column(f"{measure}_alpha", sa.Double(), comment=f"Krippendorff's alpha ({level}); NULL: see {measure}_note"),
         sa.Column(f"{measure}_low", sa.Double(), comment="lower end of its 95 % interval, by bootstrap over stretches"),
