@@ -76,7 +76,8 @@ def _kernel(values: Floats) -> Floats:
     squares = np.square(values).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares[None] - 2 * values @ values.T, 0.0)
     apart = distances[np.triu_indices(len(values), 1)]
-    return np.exp(-distances / max(float(np.median(apart)), 1e-12))
+    kernel: Floats = np.exp(-distances / max(float(np.median(apart)), 1e-12))
+    return kernel
 
 
 def _mmd2(kernel: Floats, whose: NDArray[np.bool_]) -> float:

@@ -78,7 +78,8 @@ def _measure(conn: Connection, version_id: int, days: float) -> bool:
     news = conn.execute(
         text("""
             SELECT EXISTS (SELECT FROM batches b JOIN quality_references q USING (profile_version_id)
-                            WHERE profile_version_id = :v AND finished_at > greatest(CAST(:since AS timestamptz), q.created_at))
+                            WHERE profile_version_id = :v
+                              AND finished_at > greatest(CAST(:since AS timestamptz), q.created_at))
         """),
         {"v": version_id, "since": since},
     ).scalar_one()

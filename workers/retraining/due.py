@@ -25,7 +25,7 @@ def due(self: "Task[Any, Any]") -> str:
         with engine.begin() as conn:
             made = insert_due(conn)
             runs.admit(conn)
-        sent = send(self.app, engine, again_s=settings.resend_s)
+        sent = send(self.app, engine, settings, again_s=settings.resend_s)
     except Exception as exc:
         if not is_passing(exc):
             raise

@@ -48,8 +48,8 @@ def _work(own: Run, watch: Watch) -> Commit:
     numbers: dict[str, Any] = {
         "labels": len(items),
         "left_out": dict(skipped.counts) | {"other classes": len(found) - len(items)},
-        "learned": _counts(learned),
-        "held": _counts(held),
+        "learned": counts(learned),
+        "held": counts(held),
     }
     refusal: RunRefused | None = None
     try:
@@ -84,7 +84,8 @@ def _work(own: Run, watch: Watch) -> Commit:
     return commit
 
 
-def _counts(items: Items) -> dict[str, Any]:
+def counts(items: Items) -> dict[str, Any]:
+    """Utterances, speakers and classes of items, as a report shows them."""
     classes = sorted({item.label or "" for item in items})
     return {
         "utterances": len(items),

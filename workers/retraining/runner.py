@@ -21,6 +21,7 @@ from workers.patience import transaction
 from workers.queues import ROUTES, TASK_OF_RUN_STAGE
 from workers.retraining import runs
 from workers.retraining.runs import Run
+from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
         # A shutdown does not wait for training: it goes on from its checkpoint, here or elsewhere.
         transaction(engine, lambda conn: runs.release(conn, claimed), patience_s=1.0)
         raise
-    go_on(task.app, engine)
+    go_on(task.app, engine, settings)
     return _summary(engine, run_id)
 
 
@@ -126,12 +127,12 @@ def _failed(engine: Engine, claimed: Run, exc: Exception) -> str:
     return f"{code}, now {state or 'unknown'}: {sentence}"
 
 
-def go_on(app: Celery, engine: Engine) -> int:
+def go_on(app: Celery, engine: Engine, settings: Settings) -> int:
     """Let the next run begin where there is room, and send the hints that are missing; returns how many."""
     try:
         with engine.begin() as conn:
             runs.admit(conn)
-        return send(app, engine)
+        return send(app, engine, settings)
     except Exception as exc:
         if not is_passing(exc):
             raise
@@ -139,7 +140,7 @@ def go_on(app: Celery, engine: Engine) -> int:
         return 0
 
 
-def send(app: Celery, engine: Engine, *, again_s: float | None = None) -> int:
+def send(app: Celery, engine: Engine, settings: Settings, *, again_s: float | None = None) -> int:
     """Publish a hint for each ready run that has none, or none since `again_s` seconds; returns how many."""
     with engine.connect() as conn:
         rows = conn.execute(
@@ -151,7 +152,7 @@ def send(app: Celery, engine: Engine, *, again_s: float | None = None) -> int:
             """),
             {"again": again_s},
         ).all()
-    limit = context.settings().retrain_limit_s
+    limit = settings.retrain_limit_s
     for sent, row in enumerate(rows):
         name = TASK_OF_RUN_STAGE[row.stage]
         try:
