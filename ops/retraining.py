@@ -239,9 +239,11 @@ def outlook(engine: Engine, settings: "Settings", profile: str) -> Outlook:
 
     skipped = Skipped()
     with engine.connect() as conn:
+        labelled = labelled_utterances(conn, skipped=skipped)
+    with engine.connect() as conn:
         profile_id = profile_of(conn, profile, settings)
         champion = models.champion(conn, profile_id)
-        found = [one for one in labelled_utterances(conn, skipped=skipped) if one.label in champion.spec["labels"]]
+        found = [one for one in labelled if one.label in champion.spec["labels"]]
         decided = data.divide(conn, profile_id, (one.speaker for one in found), data.HOLDOUT)
         learned, held = data.of_part(found, "train", decided), data.of_part(found, "holdout", decided)
         try:

@@ -37,9 +37,11 @@ def _work(own: Run, watch: Watch) -> Commit:
         # Before the labels are read: what comes in between is looked at again, and nothing is missed.
         until = conn.execute(text("SELECT max(imported_at) FROM labels")).scalar()
         trusted = {data.key(item) for one in data.corpora(conn, own.profile_id) for item in one.manifest.items}
-        skipped = Skipped()
-        watch("reading labels", 0, 1)
+    skipped = Skipped()
+    watch("reading labels", 0, 1)
+    with engine.connect() as conn:
         found = labelled_utterances(conn, clips=context.settings().models / "clips", skipped=skipped)
+    with engine.begin() as conn:
         items = [item for item in found if item.label in champion.spec["labels"]]
         decided = data.divide(
             conn, own.profile_id, (item.speaker for item in items), float(own.plan.get("holdout", data.HOLDOUT))
