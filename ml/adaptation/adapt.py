@@ -61,17 +61,20 @@ def adapt(
     cache: Path | None = None,
     voices: Vectors | None = None,
     embed: Embed | None = None,
+    teacher: dict[str, Any] | None = None,
 ) -> Adapted:
     """Write the bundle of an adapted model below `out`.
 
     `champion` is the speech side of a profile version's specification (or `BundleSide(location).resolve("speech")`).
     `target` is labelled, `source` are labelled earlier corpora; labels of `unlabelled` items are not looked at.
     `report` hears of every step, `stop` is asked before every one; `cache` keeps features for other runs; `voices`
-    are speaker vectors that the pipeline has already, `embed` makes the others.
+    are speaker vectors that the pipeline has already, `embed` makes the others; `teacher` is the `text` side.
     Raises `PlanInvalid`, `DataLacking`, `SupportTooSmall`, `ModelUnsupported`, `Stopped`, another `ModelError`, or an
     error of `ml.audio` when audio cannot be read.
     """
-    check(plan, has_target=target is not None, has_source=bool(source), has_unlabelled=bool(unlabelled))
+    given = {"has_target": target is not None, "has_source": bool(source), "has_unlabelled": bool(unlabelled)}
+    differ = plan.labels is not None and set(plan.labels) != set(champion["labels"])
+    check(plan, **given, has_teacher=teacher is not None, new_classes=differ)
     found, work_folder = torch_device(device), out / WORK
     folder = cache or work_folder
     began = begin(plan, Champion.load(champion, found), found)
@@ -83,13 +86,12 @@ def adapt(
             raise Stopped(f"stopped while {kind} were prepared, after {done} of {of}")
 
     gathered = Gathered.of(target, source, unlabelled)
-    deep = plan.encoder_steps > 0
-    kept = banks(parent, gathered, folder, conv=deep, identity=began.identity, counted=counted)
+    kept = banks(parent, gathered, folder, counted)
     if not kept.frames.lengths.all():
         gathered = gathered.kept(kept.frames.lengths.tolist())
-        kept = banks(parent, gathered, folder, conv=deep, identity=began.identity, counted=counted)
+        kept = banks(parent, gathered, folder, counted)
     data = material(gathered, parent, labels, plan, folder, voices=voices or {}, embed=embed)
-    work = Work(parent.network, data, labels, plan, kept.frames, float(champion["temperature"]), found)
+    work = Work(parent.network, data, labels, plan, kept.frames, float(champion["temperature"]), found, teacher)
     work.notes["relatedness"] = relatedness(work).to_json()
     torch.manual_seed(plan.seed)
     methods = [build(choice, work).to(found) for choice in plan.methods]

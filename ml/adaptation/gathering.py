@@ -1,24 +1,32 @@
 """Gathering what an adaptation learns from: items of three kinds, their keys, voices and frames."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from ml.adaptation.bank import FrameBank, digest, frame_bank
+from ml.adaptation.bank import FrameBank, Waves, digest, heard, kept, weights_digest
 from ml.adaptation.errors import DataLacking
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Material, held_speakers, soft_targets
-from ml.adaptation.network import Champion
+from ml.adaptation.network import Champion, SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
 from ml.adaptation.voices import Embed, Vectors, speaker_vectors
 from ml.corpora.manifest import Manifest
 from ml.corpora.types import LabelledUtterance
+from ml.encoders.speech import SpeechEncoder
 
 #: Told what is prepared, how many items are done, and of how many.
 Counted = Callable[[str, int, int], None]
+#: Frames that attend to each other: a minute, as in production.
+LONGEST = 3000
+Make = Callable[[Waves], list[NDArray[np.float32]]]
+#: Keys and items of one data set.
+Group = tuple[Sequence[str], Sequence[LabelledUtterance]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +36,43 @@ class Gathered:
     items: tuple[LabelledUtterance, ...]
     part: tuple[int, ...]
     keys: tuple[str, ...]
+    #: Which data set each is of: one number for the target, one for each source, one for what is unlabelled.
+    group: tuple[int, ...]
 
     @classmethod
     def of(
         cls, target: Manifest | None, source: Sequence[Manifest], unlabelled: Sequence[LabelledUtterance]
     ) -> "Gathered":
-        """All items with audio; raises `DataLacking` when there are none."""
-        rows: list[tuple[LabelledUtterance, int, str]] = []
-        for manifest, part in ((target, TARGET), *((one, SOURCE) for one in source)):
+        """All items with audio, once each; raises `DataLacking` when there are none."""
+        rows: list[tuple[LabelledUtterance, int, str, int]] = []
+        labelled = ((target, TARGET), *((one, SOURCE) for one in source))
+        for number, (manifest, part) in enumerate(labelled):
             if manifest is not None:
                 pairs = zip(manifest.items, manifest.audio_sha256, strict=True)
-                rows += [(item, part, digest(sha, item.start_s, item.end_s)) for item, sha in pairs if sha]
+                rows += [(item, part, digest(sha, item.start_s, item.end_s), number) for item, sha in pairs if sha]
+        # What is labelled too is heard as labelled: else those who decide when to stop would be heard in training.
+        known = {key for _, _, key, _ in rows}
         hashes: dict[Path, str] = {}
         for item in unlabelled:
-            if item.audio_path is not None:
-                sha = hashes.setdefault(item.audio_path, "") or _hash(item.audio_path)
-                hashes[item.audio_path] = sha
-                rows.append((item, UNLABELLED, digest(sha, item.start_s, item.end_s)))
+            if item.audio_path is None:
+                continue
+            if item.audio_path not in hashes:
+                hashes[item.audio_path] = _hash(item.audio_path)
+            key = digest(hashes[item.audio_path], item.start_s, item.end_s)
+            if key not in known:
+                rows.append((item, UNLABELLED, key, len(labelled)))
         if not rows:
             raise DataLacking("there is no utterance with audio to learn from")
-        items, parts, keys = zip(*rows, strict=True)
-        return cls(tuple(items), tuple(parts), tuple(keys))
+        items, parts, keys, numbers = zip(*rows, strict=True)
+        return cls(tuple(items), tuple(parts), tuple(keys), tuple(numbers))
+
+    def groups(self) -> list[Group]:
+        """Keys and items of each data set, in order."""
+        found: list[Group] = []
+        for number in sorted(set(self.group)):
+            rows = [row for row, own in enumerate(self.group) if own == number]
+            found.append(([self.keys[row] for row in rows], [self.items[row] for row in rows]))
+        return found
 
     def fingerprint(self) -> str:
         """Hash over content, labels and parts."""
@@ -60,29 +84,64 @@ class Gathered:
     def kept(self, lengths: Sequence[int]) -> "Gathered":
         """Without those that are too short to give a frame."""
         long = [i for i, frames in enumerate(lengths) if frames > 0]
-        return Gathered(*(tuple(values[i] for i in long) for values in (self.items, self.part, self.keys)))  # type: ignore[arg-type]
+        return Gathered(*(tuple(values[i] for i in long) for values in (self.items, self.part, self.keys, self.group)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """Frames that the head reads, and, where the encoder is to learn, what its convolutions give."""
+    """Frames that the head reads, and what they were made of: the convolutions' output, None for mel frames."""
 
     frames: FrameBank
     conv: FrameBank | None
 
 
 def banks(
-    champion: Champion, gathered: Gathered, folder: Path, *, conv: bool, identity: str, counted: Counted
+    champion: Champion, gathered: Gathered, folder: Path, counted: Counted = lambda _kind, _done, _of: None
 ) -> Banks:
-    """Made once in `folder`; `identity` says which encoder it is."""
+    """Made once in `folder`. All is decoded once: frames are made of what the convolutions gave."""
+    network, groups = champion.network, gathered.groups()
+    if network.encoder is None:
+        return Banks(_bank(folder, "mel", groups, champion.frames, partial(counted, "features")), None)
+    encoder = champion.speech.encoder
+    assert isinstance(encoder, SpeechEncoder)
+    below = digest(
+        weights_digest(network.encoder.feature_extractor.state_dict()), encoder.do_normalize, encoder.centred
+    )
+    conv = _bank(folder, f"conv-{below}", groups, champion.convolved, partial(counted, "features"))
+    state = network.state_dict().items()
+    above = digest(below, weights_digest({name: t for name, t in state if not name.startswith("head.")}))
+    paths, first = [], 0
+    for keys, items in groups:
+        made = partial(_frames, network, conv, range(first, first + len(items)), partial(counted, "frames"))
+        paths.append(kept(folder, f"frames-{digest(above, *keys)}", made))
+        first += len(items)
+    return Banks(FrameBank(paths), conv)
 
-    def bank(kind: str) -> FrameBank:
-        name = f"{kind}-{digest(identity, *gathered.keys)}"
-        make = champion.frames if kind == "frames" else champion.convolved
-        return frame_bank(folder, name, gathered.items, make, counted=lambda done, of: counted(kind, done, of))
 
-    has_encoder = champion.network.encoder is not None
-    return Banks(bank("frames"), bank("conv") if conv and has_encoder else None)
+def _bank(
+    folder: Path, kind: str, groups: Sequence[Group], make: Make, counted: Callable[[int, int], None]
+) -> FrameBank:
+    """A file for every group, so that another run with some of them finds them."""
+    return FrameBank(
+        [kept(folder, f"{kind}-{digest(*keys)}", partial(heard, items, make, counted)) for keys, items in groups]
+    )
+
+
+@torch.inference_mode()
+def _frames(
+    network: SpeechNetwork, conv: FrameBank, numbers: range, counted: Callable[[int, int], None]
+) -> Iterator[NDArray[np.float32]]:
+    network.eval()
+    device = next(network.parameters()).device
+    for number in numbers:
+        rows = [np.zeros((0, network.head.config.input_size), dtype=np.float32)]
+        for piece in np.array_split(conv.rows(number), -(-max(1, int(conv.lengths[number])) // LONGEST)):
+            if len(piece):
+                mask = torch.ones(1, len(piece), dtype=torch.bool, device=device)
+                rows.append(network.frames(torch.from_numpy(piece)[None].to(device), mask)[0].float().cpu().numpy())
+        yield np.concatenate(rows)
+        if number % 100 == 99:
+            counted(number + 1, len(conv.lengths))
 
 
 def material(

@@ -88,7 +88,12 @@ class Loop:
         plan, material = work.plan, work.material
         hears = plan.batch if any(method.hears_target for method in methods) else 0
         self._draw = Draw(
-            material, labelled=plan.batch, source_share=plan.source_share, unlabelled=hears, segment=work.segment
+            material,
+            labelled=plan.batch,
+            source_share=plan.source_share,
+            unlabelled=hears,
+            segment=work.segment,
+            segments=plan.segments,
         )
         own = material.development
         # Speakers of the source say nothing about the target: they fit the temperature, but choose no step.
@@ -201,13 +206,14 @@ class Loop:
 
     def _optimise(self) -> tuple[torch.optim.Optimizer, list[float]]:
         network, peak = self.work.network, rates(self.work.plan, self.work.network)
+        faster = max((method.rate_factor for method in self.methods), default=1.0)
         named = {name: p for name, p in network.named_parameters() if name in self._kept}
         parts = [
             (
                 [p for name, p in named.items() if name.startswith("head.")] + list(self._modules.parameters()),
                 peak.head,
             ),
-            ([p for name, p in named.items() if name.startswith("encoder.")], peak.encoder),
+            ([p for name, p in named.items() if name.startswith("encoder.")], peak.encoder * faster),
             ([p for name, p in named.items() if name == "layer_weights"], peak.layer_weights),
         ]
         groups = [{"params": own, "lr": rate} for own, rate in parts if own]

@@ -16,8 +16,6 @@ from ml.training.splits import SplitImpossible, development_set
 
 #: Where an utterance comes from. Target and unlabelled are one domain, that of the new corpus; source is the other.
 TARGET, SOURCE, UNLABELLED = 0, 1, 2
-#: An utterance in a batch has at most so many segments; longer ones are cropped at random.
-SEGMENTS = 2
 
 Indices = NDArray[np.int64]
 
@@ -107,10 +105,10 @@ class Draw:
     """Draws batches in which corpora and their classes are even, whatever their sizes."""
 
     def __init__(
-        self, material: Material, *, labelled: int, source_share: float, unlabelled: int, segment: int
+        self, material: Material, *, labelled: int, source_share: float, unlabelled: int, segment: int, segments: int
     ) -> None:
-        """`labelled` and `unlabelled` utterances per batch; `segment` frames."""
-        self._material, self._segment = material, segment
+        """`labelled` and `unlabelled` utterances per batch, each of up to `segments` of `segment` frames."""
+        self._material, self._segment, self._segments = material, segment, segments
         self._counts = (labelled, unlabelled)
         self._training, self._odds = self._labelled(source_share)
         self._heard = material.domain(TARGET, UNLABELLED)
@@ -120,7 +118,8 @@ class Draw:
         picked = rng.choice(self._training, size=self._counts[0], p=self._odds)
         if self._counts[1]:
             picked = np.concatenate([picked, rng.choice(self._heard, size=self._counts[1])])
-        return make_batch(self._material, bank, picked, self._segment, device, rng=rng, labelled=self._counts[0])
+        size = (self._segment, self._segments)
+        return make_batch(self._material, bank, picked, size, device, rng=rng, labelled=self._counts[0])
 
     def _labelled(self, source_share: float) -> tuple[Indices, NDArray[np.float64]]:
         material, training = self._material, self._material.training()
@@ -144,15 +143,19 @@ def make_batch(
     material: Material,
     bank: FrameBank,
     numbers: Indices,
-    segment: int,
+    size: tuple[int, int],
     device: str,
     *,
     rng: np.random.Generator | None = None,
     labelled: int | None = None,
 ) -> Batch:
-    """Utterances by number: cropped at random with `rng`, else whole; from position `labelled` on as unlabelled."""
+    """Utterances by number: with `rng` cropped at random, else whole; from position `labelled` on as unlabelled.
+
+    `size` is the frames of a segment, and how many segments a crop has at most.
+    """
+    segment, segments = size
     lengths = bank.lengths[numbers]
-    longest = int(min(SEGMENTS * segment, lengths.max())) if rng is not None else int(lengths.max())
+    longest = int(min(segments * segment, lengths.max())) if rng is not None else int(lengths.max())
     width = -(-max(longest, 1) // segment) * segment
     features = np.zeros((len(numbers), width, bank.width), dtype=np.float32)
     mask = np.zeros((len(numbers), width), dtype=bool)
@@ -176,7 +179,7 @@ def in_order(
     result: NDArray[np.float32] | None = None
     for begin in range(0, len(order), 32):
         own = order[begin : begin + 32]
-        values = hear(make_batch(material, bank, own, segment, device)).float().cpu().numpy()
+        values = hear(make_batch(material, bank, own, (segment, 1), device)).float().cpu().numpy()
         if result is None:
             result = np.zeros((len(numbers), *values.shape[1:]), dtype=np.float32)
         result[[place[int(number)] for number in own]] = values

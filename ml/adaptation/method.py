@@ -30,6 +30,8 @@ class Work:
     #: Makes the champion's probabilities honest.
     temperature: float
     device: str
+    #: The text side of the profile's specification, for methods that it teaches.
+    teacher: dict[str, Any] | None = None
     #: What methods found out, for the run's report.
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -85,10 +87,12 @@ class Method(nn.Module):
     hears_target: ClassVar[bool] = False
     #: Steps on its own task before emotion is learned.
     task_steps: int = 0
+    #: By how much the encoder's learning rate is multiplied.
+    rate_factor: ClassVar[float] = 1.0
 
     def __init__(self, work: Work) -> None:
         super().__init__()
-        self.work_device = work.device
+        del work  # Methods keep what they need of it.
 
     def remap(self, frames: Tensor, batch: Batch) -> Tensor:
         """What the head is to read instead of frames [B, T, width]."""

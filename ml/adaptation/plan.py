@@ -37,6 +37,8 @@ class AdaptationPlan:
     top_layers: int = 1
     #: Utterances in a batch; as many again where a method hears the target without labels.
     batch: int = 32
+    #: Segments (of 1.92 s) of an utterance in a batch, at most; longer ones are cropped at random.
+    segments: int = 2
     #: None: 1e-4 and 1e-5 for the published sizes, and more for narrower models (`ml.adaptation.rates`).
     head_rate: float | None = None
     encoder_rate: float | None = None
@@ -57,7 +59,7 @@ class AdaptationPlan:
             raise PlanInvalid("a plan names at least one method")
         if self.labels is not None and (len(self.labels) < 2 or not set(self.labels) <= set(EMOTIONS)):
             raise PlanInvalid(f"the labels of a plan have to be two or more of {', '.join(EMOTIONS)}")
-        whole = (self.batch, self.judge_every, self.save_every, self.head_steps + self.encoder_steps)
+        whole = (self.batch, self.segments, self.judge_every, self.save_every, self.head_steps + self.encoder_steps)
         if min(whole) < 1 or min(self.head_steps, self.encoder_steps, self.top_layers) < 0:
             raise PlanInvalid("steps, batch and intervals of a plan have to be positive")
         if not 0 <= self.source_share <= 1 or not 0 <= self.development < 1:

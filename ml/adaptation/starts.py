@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Model
 
-from ml.adaptation.bank import digest
 from ml.adaptation.errors import ModelUnsupported, PlanInvalid
 from ml.adaptation.label_set import remapped
 from ml.adaptation.network import Champion, SpeechNetwork
@@ -22,6 +21,7 @@ from ml.encoders.speech import SpeechEncoder
 from ml.inference.makiuchi import MakiuchiSpeech
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
+from ml.quiet import quiet
 
 STARTS = ("fresh-head", "fresh-encoder", "ctc-start", "gender-start")
 
@@ -32,8 +32,6 @@ class Began:
 
     champion: Champion
     labels: tuple[str, ...]
-    #: Says which encoder it is, for what is kept of its features.
-    identity: str
     #: Whether the encoder is no longer the one that the parent's bundle names.
     changed: bool
     temperature: float
@@ -43,14 +41,12 @@ def begin(plan: AdaptationPlan, champion: Champion, device: str) -> Began:
     """The champion, or what the plan's start makes of it, with the plan's classes. Draws from torch's generator."""
     torch.manual_seed(plan.seed)
     labels = champion.labels if plan.labels is None else tuple(label for label in EMOTIONS if label in plan.labels)
-    identity, fresh, changed = str(champion.side["sha256"]), False, False
+    fresh = changed = False
     for choice in plan.methods:
         if choice.name == "ctc-start":
             champion, fresh = _from_ctc(champion, str(choice.settings.get("checkpoint", "")), device), True
-            identity = str(champion.side["config"]["encoder"]["sha256"])
         elif choice.name == "fresh-encoder":
             champion, fresh, changed = _fresh_encoder(champion), True, True
-            identity = digest(identity, "fresh encoder", plan.seed)
         elif choice.name in ("fresh-head", "gender-start"):
             fresh = True
     if fresh:
@@ -61,7 +57,7 @@ def begin(plan: AdaptationPlan, champion: Champion, device: str) -> Began:
         head = head if labels == champion.labels else remapped(head, champion.labels, labels)
     kept = not fresh and labels == champion.labels
     own = _with_head(champion, head.to(device), device)
-    return Began(own, labels, identity, changed, float(champion.side["temperature"]) if kept else 1.0)
+    return Began(own, labels, changed, float(champion.side["temperature"]) if kept else 1.0)
 
 
 def _head_sizes(plan: AdaptationPlan, config: SpeechEmotionConfig) -> SpeechEmotionConfig:
@@ -93,7 +89,8 @@ def _from_ctc(champion: Champion, source: str, device: str) -> Champion:
     """
     if not source:
         raise PlanInvalid("ctc-start names no checkpoint", hint="Say which: checkpoint = a folder or a Hub id.")
-    encoder = SpeechEncoder.load(source, device=device)
+    with quiet():
+        encoder = SpeechEncoder.load(source, device=device)
     layers = encoder.model.config.num_hidden_layers + 1
     weights = torch.ones(layers, device=device)
     config: dict[str, Any] = dict(champion.side["config"]) | {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.corpora.reading import rows, text_of
-from ml.corpora.types import AFFECT_RANGE, CorpusBroken, LabelUnknown, shown
+from ml.corpora.types import AFFECT_RANGE, CorpusBroken, LabelledUtterance, LabelUnknown, Skipped, shown
 from ml.corpora.votes import shares
 
 LABELS = {
@@ -57,6 +57,45 @@ class Rating:
     def is_empty(self) -> bool:
         """True when nobody rated the segment."""
         return not self.source_label and self.distribution is None and self.valence is None and self.arousal is None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the name of a segment says, and where its recording is."""
+
+    speaker: str
+    sex: str
+    dialogue: str
+    session: str
+    style: str
+    audio: Path
+
+
+def labelled(corpus: str, rating: Rating, segment: Segment, table: Path, skipped: Skipped) -> LabelledUtterance | None:
+    """The utterance that was rated; None, and counted, when nobody rated it or it has no audio."""
+    if rating.is_empty:
+        skipped.add("nobody rated it", f"{table.name} {rating.segment}")
+        return None
+    if not segment.audio.is_file():
+        skipped.add("no audio", segment.audio)
+        return None
+    return LabelledUtterance(
+        corpus=corpus,
+        item_id=rating.segment,
+        speaker=f"{corpus}-{segment.speaker}",
+        label=rating.label,
+        language="ko",
+        audio_path=segment.audio,
+        text=said(segment.audio),
+        distribution=rating.distribution,
+        arousal=rating.arousal,
+        valence=rating.valence,
+        dialogue=f"{corpus}-{segment.dialogue}",
+        session=f"{corpus}-Sess{segment.session}",
+        gender="female" if segment.sex == "F" else "male",
+        style=segment.style,
+        source_label=rating.source_label,
+    )
 
 
 def ratings(path: Path) -> Iterator[Rating]:

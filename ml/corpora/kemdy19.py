@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ml.corpora.importer import importer
-from ml.corpora.kemdy import LICENCE, Rating, ratings, said
+from ml.corpora.kemdy import LICENCE, Segment, labelled, ratings
 from ml.corpora.types import CorpusBroken, CorpusMissing, LabelledUtterance, Skipped
 
 _SEGMENT = re.compile(r"(Sess(\d\d)_(script|impro)\d+)_([FM])\d+")
@@ -35,32 +35,18 @@ def kemdy19(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             if match.group(4) != path.name.split("_")[1]:
                 skipped.add("the listener's rating", f"{path.name} {rating.segment}")
                 continue
-            if rating.is_empty:
-                skipped.add("nobody rated it", f"{path.name} {rating.segment}")
-                continue
-            audio = folder / "wav" / f"Session{match.group(2)}" / match.group(1) / f"{rating.segment}.wav"
-            if not audio.is_file():
-                skipped.add("no audio", audio)
-                continue
-            yield _utterance(rating, match, audio)
+            item = labelled("kemdy19", rating, _segment(match, folder), path, skipped)
+            if item is not None:
+                yield item
 
 
-def _utterance(rating: Rating, match: re.Match[str], audio: Path) -> LabelledUtterance:
+def _segment(match: re.Match[str], folder: Path) -> Segment:
     dialogue, session, style, sex = match.groups()
-    return LabelledUtterance(
-        corpus="kemdy19",
-        item_id=rating.segment,
-        speaker=f"kemdy19-Sess{session}{sex}",
-        label=rating.label,
-        language="ko",
-        audio_path=audio,
-        text=said(audio),
-        distribution=rating.distribution,
-        arousal=rating.arousal,
-        valence=rating.valence,
-        dialogue=f"kemdy19-{dialogue}",
-        session=f"kemdy19-Sess{session}",
-        gender="female" if sex == "F" else "male",
+    return Segment(
+        speaker=f"Sess{session}{sex}",
+        sex=sex,
+        dialogue=dialogue,
+        session=session,
         style="improvised" if style == "impro" else "scripted",
-        source_label=rating.source_label,
+        audio=folder / "wav" / f"Session{session}" / dialogue / f"{match.group()}.wav",
     )

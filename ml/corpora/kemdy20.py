@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ml.corpora.importer import importer
-from ml.corpora.kemdy import LICENCE, ratings, said
+from ml.corpora.kemdy import LICENCE, Segment, labelled, ratings
 from ml.corpora.types import CorpusBroken, CorpusMissing, LabelledUtterance, Skipped
 
 _SEGMENT = re.compile(r"(Sess(\d\d)_script\d+)_(User\d+([FM]))_\d+")
@@ -30,27 +30,8 @@ def kemdy20(folder: Path, skipped: Skipped) -> Iterator[LabelledUtterance]:
             if match is None:
                 raise CorpusBroken.at(path, None, f"segment {rating.number} is not named Sess01_script01_User001F_001")
             dialogue, session, user, sex = match.groups()
-            if rating.is_empty:
-                skipped.add("nobody rated it", f"{path.name} {rating.segment}")
-                continue
             audio = folder / "wav" / f"Session{session}" / f"{rating.segment}.wav"
-            if not audio.is_file():
-                skipped.add("no audio", audio)
-                continue
-            yield LabelledUtterance(
-                corpus="kemdy20",
-                item_id=rating.segment,
-                speaker=f"kemdy20-{user}",
-                label=rating.label,
-                language="ko",
-                audio_path=audio,
-                text=said(audio),
-                distribution=rating.distribution,
-                arousal=rating.arousal,
-                valence=rating.valence,
-                dialogue=f"kemdy20-{dialogue}",
-                session=f"kemdy20-Sess{session}",
-                gender="female" if sex == "F" else "male",
-                style="spontaneous",
-                source_label=rating.source_label,
-            )
+            segment = Segment(user, sex, dialogue, session, "spontaneous", audio)
+            item = labelled("kemdy20", rating, segment, path, skipped)
+            if item is not None:
+                yield item

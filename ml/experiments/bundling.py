@@ -13,7 +13,7 @@ from ml.corpora.registry import find_importer
 from ml.encoders.source import weights_sha256
 from ml.experiments.context import Context
 from ml.experiments.encoders import bundled, speech_encoder
-from ml.experiments.speech_folds import MODEL
+from ml.experiments.folds import MODEL
 from ml.experiments.speech_run import ALL
 from ml.training.checkpoint import read_checkpoint
 

@@ -1,107 +1,38 @@
-"""One fold of one variant of the speech model: trained, calibrated on its development speakers, tested."""
+"""A fold of a variant of the speech model: emotions, what it rebuilds, and whether its codes tell speakers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
+from ml.experiments.folds import FoldJob
+from ml.experiments.probing import probe_speakers
 from ml.models.makiuchi.config import CrossRepresentationConfig
-from ml.training.checkpoint import write_checkpoint, write_json
-from ml.training.crossval import RESULT
 from ml.training.features import SpeechSet
-from ml.training.scoring import Scores
-from ml.training.speech_task import SpeechTask
-from ml.training.splits import Fold
-from ml.training.trainer import History, Progress, Schedule, fit
-
-CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
-DIGITS = 6
+from ml.training.speech_learner import SpeechLearner
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechJob:
-    """What a process needs to compute a fold."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechJob(FoldJob[SpeechLearner]):
+    """A fold of a configuration of the speech model."""
 
     data: SpeechSet
     config: CrossRepresentationConfig
-    schedule: Schedule
-    fold: Fold
-    seed: int
-    device: str
-    #: Classes count the same in the loss; the paper's do not.
-    weighted: bool
-    #: Trained as the authors' code does, see `SpeechTask`.
+    #: Trained as the authors' code does, see `SpeechLearner`.
     released: bool
     #: Whether a probe looks for speakers in the codes.
     probe: bool = False
-    #: Whether the weights are kept, for a bundle.
-    keep: bool = False
 
+    def learner(self) -> SpeechLearner:
+        """The training model."""
+        return SpeechLearner(self.data, self.config, device=self.device, released=self.released)
 
-def rounded(values: NDArray[np.float64]) -> list[Any]:
-    """Values as a result stores them."""
-    stored: list[Any] = np.round(values, DIGITS).tolist()
-    return stored
-
-
-def history_of(history: History) -> dict[str, Any]:
-    """What the learning curves are drawn from."""
-    return {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step}
-
-
-def tested(scores: Callable[[NDArray[np.int64]], Scores], labels: NDArray[np.int64], fold: Fold) -> dict[str, Any]:
-    """Probabilities of development and test items, with the temperature that the development items ask for."""
-    result: dict[str, Any] = {"temperature": None}
-    temperature = 1.0
-    if len(fold.development):
-        development = scores(fold.development)
-        temperature = development.fitted_temperature(labels[fold.development])
-        result |= {"temperature": temperature, "development": _part(fold.development, development, temperature)}
-    if len(fold.test):
-        result["test"] = _part(fold.test, scores(fold.test), temperature)
-    return result
-
-
-def _part(items: NDArray[np.int64], scores: Scores, temperature: float) -> dict[str, Any]:
-    return {
-        "items": items.tolist(),
-        "probabilities": rounded(scores.probabilities()),
-        "calibrated": rounded(scores.probabilities(temperature)),
-    }
-
-
-def compute_speech(job: SpeechJob, folder: Path, report: Callable[[Progress], None]) -> None:
-    """Compute a fold into its folder; goes on from its checkpoint if there is one."""
-    torch.manual_seed(job.seed)
-    task = SpeechTask(
-        job.data,
-        job.config,
-        job.fold.train,
-        job.fold.development,
-        batch=job.schedule.batch,
-        weighted=job.weighted,
-        device=job.device,
-        released=job.released,
-    )
-    checkpoint = folder / CHECKPOINT
-    history = fit(task, job.schedule, seed=job.seed, device=job.device, checkpoint=checkpoint, report=report)
-    result = tested(task.scores, job.data.labels, job.fold) | {"history": history_of(history)}
-    if job.config.losses.reconstructs and len(job.fold.test):
-        rebuilt, mean = task.reconstruction_error(job.fold.test, task.mean_mel(job.fold.train))
-        result["reconstruction"] = {"model": rebuilt, "mean_mel": mean, "frames": _frames(job, job.fold.test)}
-    if job.probe:
-        from ml.experiments.probing import probe_speakers
-
-        result["probe"] = probe_speakers(task, job)
-    if job.keep:
-        write_checkpoint(folder / MODEL, task.module.inference_tensors(), {"config": job.config.to_json()})
-    write_json(folder / RESULT, result)
-    checkpoint.unlink(missing_ok=True)
-
-
-def _frames(job: SpeechJob, items: NDArray[np.int64]) -> int:
-    return sum(job.data.frames[int(i)] for i in items)
+    def measured(self, learner: SpeechLearner) -> dict[str, Any]:
+        """Errors of the rebuilt mel spectrogram of the test items, and the speaker probe, where asked for."""
+        found: dict[str, Any] = {}
+        test = self.fold.test
+        if self.config.losses.reconstructs and len(test):
+            rebuilt, mean = learner.reconstruction_error(test, learner.mean_mel(self.fold.train))
+            frames = sum(self.data.frames[int(i)] for i in test)
+            found["reconstruction"] = {"model": rebuilt, "mean_mel": mean, "frames": frames}
+        if self.probe:
+            found["probe"] = probe_speakers(learner, self.fold, seed=self.seed)
+        return found

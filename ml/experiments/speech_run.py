@@ -11,9 +11,10 @@ from ml.experiments import baselines
 from ml.experiments.context import Context
 from ml.experiments.dataset import make_folds
 from ml.experiments.encoders import layers_of, speech_encoder
+from ml.experiments.folds import compute_fold
 from ml.experiments.outcomes import Outcome, of_folds
 from ml.experiments.plan import NO_RECONSTRUCTION
-from ml.experiments.speech_folds import SpeechJob, compute_speech
+from ml.experiments.speech_folds import SpeechJob
 from ml.experiments.speech_preparation import Prepared, prepare_speech
 from ml.training.crossval import Piece
 from ml.training.splits import Fold, development_set
@@ -59,7 +60,7 @@ def run_speech(context: Context, manifest: Manifest) -> SpeechResults:
     results: dict[str, list[dict[str, Any]]] = {}
     for variant in variants:
         pieces = [_piece(context, prepared, variant, fold, first=fold is folds[0]) for fold in folds]
-        results[variant] = context.compute(f"speech, {variant}", pieces, compute_speech)
+        results[variant] = context.compute(f"speech, {variant}", pieces, compute_fold)
     outcomes = [
         replace(of_folds(variant, own), kind="model" if variant in plan.variants else "baseline")
         for variant, own in results.items()
@@ -80,7 +81,7 @@ def train_final(context: Context, speech: SpeechResults) -> dict[str, Any]:
         train, held = development_set(train, data.speakers, data.labels, seed=seed)
     fold = Fold(ALL, train, held, np.zeros(0, dtype=np.int64))
     piece = _piece(context, speech.prepared, variant, fold, first=False, keep=True)
-    return context.compute(f"speech, {variant}, all speakers", [piece], compute_speech)[0]
+    return context.compute(f"speech, {variant}, all speakers", [piece], compute_fold)[0]
 
 
 def _piece(

@@ -9,9 +9,10 @@ import numpy as np
 from ml.corpora.types import LabelledUtterance
 from ml.experiments import baselines
 from ml.experiments.context import Context
+from ml.experiments.folds import compute_fold
 from ml.experiments.outcomes import Outcome, of_folds
 from ml.experiments.speech_run import ALL
-from ml.experiments.text_folds import TextJob, compute_text
+from ml.experiments.text_folds import TextJob
 from ml.experiments.text_preparation import prepare_text, text_config
 from ml.training.crossval import Piece
 from ml.training.features import TextSet
@@ -37,7 +38,7 @@ def run_text(context: Context, items: Sequence[LabelledUtterance], kind: str, fo
     for encoder in plan.text_encoders:
         found.data[encoder] = _prepared(context, items, encoder)
         pieces = [_piece(context, found.data[encoder], encoder, fold) for fold in folds]
-        found.results[encoder] = context.compute(f"text, {encoder}", pieces, compute_text)
+        found.results[encoder] = context.compute(f"text, {encoder}", pieces, compute_fold)
         found.outcomes.append(of_folds(encoder, found.results[encoder]))
     for name in baselines.TEXT:
         if name not in plan.baselines:
@@ -62,7 +63,7 @@ def train_final_text(context: Context, text: TextResults) -> dict[str, Any]:
         train, held = development_set(train, groups, data.labels, seed=plan.seed)
     fold = Fold(ALL, train, held, np.zeros(0, dtype=np.int64))
     piece = _piece(context, data, encoder, fold, keep=True)
-    return context.compute(f"text, {encoder}, all items", [piece], compute_text)[0]
+    return context.compute(f"text, {encoder}, all items", [piece], compute_fold)[0]
 
 
 def _prepared(context: Context, items: Sequence[LabelledUtterance], encoder: str) -> TextSet:

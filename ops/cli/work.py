@@ -1,4 +1,4 @@
-"""Commands that give work to the workers, hold it or take it back: analyze, enqueue, pause, resume, retry, cancel."""
+"""Commands that give work to the workers: analyze, enqueue."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -82,44 +82,3 @@ def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, 
         session.document(status)
     else:
         tables.job(status, [], session)
-
-
-def retry(session: Session, job_id: int) -> None:
-    """Requeue dead work."""
-    settings = load_settings()
-    count = jobs.retry(make_engine(access.reach(settings, session.say).database_url), settings, job_id)
-    if session.json_output:
-        session.document({"job_id": job_id, "requeued": count})
-    elif count:
-        session.print(f"{count:,} pieces of work are ready again; follow them: tenor status {job_id} --watch")
-    else:
-        session.print(f"Nothing to retry in job {job_id}.")
-
-
-def pause(session: Session, job_id: int) -> None:
-    """Hold a job."""
-    jobs.pause(make_engine(access.reach(load_settings(), session.say).database_url), job_id)
-    if session.json_output:
-        session.document({"job_id": job_id, "paused": True})
-    else:
-        session.print(f"Job {job_id} is paused; what runs is finished and kept. Go on: tenor resume {job_id}")
-
-
-def resume(session: Session, job_id: int) -> None:
-    """Go on with a held job."""
-    settings = load_settings()
-    jobs.resume(make_engine(access.reach(settings, session.say).database_url), settings, job_id)
-    if session.json_output:
-        session.document({"job_id": job_id, "paused": False})
-    else:
-        session.print(f"Job {job_id} goes on; follow it: tenor status {job_id} --watch")
-
-
-def cancel(session: Session, job_id: int) -> None:
-    """Drop a job's open work."""
-    engine = make_engine(access.reach(load_settings(), session.say).database_url)
-    count = jobs.cancel(engine, job_id)
-    if session.json_output:
-        session.document({"job_id": job_id, "cancelled": count})
-    else:
-        session.print(f"Job {job_id}: {count:,} pieces of open work dropped. What was analysed is kept.")

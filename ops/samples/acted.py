@@ -77,9 +77,7 @@ def turns() -> list[tuple[str, Samples]]:
     return found
 
 
-def write_corpus(
-    folder: Path, speakers: Sequence[str], each: int, room: Room, *, seed: int = 0
-) -> list[Clip]:
+def write_corpus(folder: Path, speakers: Sequence[str], each: int, room: Room, *, seed: int = 0) -> list[Clip]:
     """Write `each` utterances of every label by every speaker, one file each, below a folder per speaker."""
     spoken = turns()
     voices = sorted({voice for voice, _ in spoken})

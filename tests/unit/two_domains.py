@@ -7,12 +7,16 @@ import numpy as np
 import soundfile
 import torch
 from numpy.typing import NDArray
+from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from ml.bundles import BundleMeta, save_bundle
 from ml.corpora.manifest import Manifest, freeze
 from ml.corpora.types import LabelledUtterance
+from ml.models.makiuchi.config import SpeechEmotionConfig
+from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.profiles.sides import BundleSide
 from tests.corpora.sound import SAMPLE_RATE, voice
-from tests.unit.tiny_models import speech_bundle
+from tests.unit.tiny_models import SPEECH_ENCODER
 
 FOUR = ("angry", "happy", "neutral", "sad")
 
@@ -59,8 +63,16 @@ def manifest(folder: Path, name: str, **how: Any) -> Manifest:
 
 
 def champion(folder: Path, labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
-    """The side of a random model."""
-    speech_bundle(folder / "champion", labels)
+    """The side of a random model with short segments, so that a step takes milliseconds."""
+    torch.manual_seed(1)
+    encoder = Wav2Vec2Model(Wav2Vec2Config(**SPEECH_ENCODER))
+    sizes = {"channels": 16, "bottleneck": 4, "segment_frames": 24, "factor": 12, "hidden": 16}
+    head = SpeechEmotionModel(SpeechEmotionConfig(input_size=16, classes=len(labels), **sizes))
+    tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
+    tensors |= {f"head.{name}": t for name, t in head.state_dict().items()} | {"layer_weights": torch.ones(3)}
+    config = {"encoder": SPEECH_ENCODER, "do_normalize": True, "head": head.to_config()}
+    meta = BundleMeta("tiny", "makiuchi-speech", config, labels, (), "CC0-1.0", "random weights", ())
+    save_bundle(folder / "champion", meta, tensors)
     return BundleSide(str(folder / "champion")).resolve("speech")
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Below the run's folder: what was scored, and what later output is compared with.
 SCORES, REFERENCE = "scores", "reference.json"
+#: Below the models: speakers' vectors by the utterances that they are the mean of.
+VOICES = "voices"
 
 
 @app.task(bind=True, name="retrain.evaluate")
@@ -48,7 +50,6 @@ class _Sets:
 
 
 def _work(own: Run, watch: Watch) -> Commit:
-    from ml.experiments.evaluation import voices_of
     from ml.gate.judging import NEW, TestSet, judge
     from ml.reports.retraining import write_report
 
@@ -58,7 +59,7 @@ def _work(own: Run, watch: Watch) -> Commit:
         sets = _sets(conn, own)
     challenger = _challenger(own, champion.spec)
     every = sets.every
-    voices = voices_of([*sets.development, *every], lambda doing, done, of: watch(doing, done, of))
+    voices = _voices([*sets.development, *every], watch)
     specs, measured = {}, {}
     for who, spec in (("champion", champion.spec), ("challenger", challenger)):
         specs[who], measured[who] = _measured(own, watch, who, spec, sets.development, every, voices)
@@ -80,6 +81,22 @@ def _work(own: Run, watch: Watch) -> Commit:
     write_report({"run": own.id, "profile": own.profile, "champion": champion.number, **own.numbers, **numbers},
                  own.folder)  # fmt: skip
     return _commit(own, judgement, specs["challenger"], numbers)
+
+
+def _voices(items: Items, watch: Watch) -> dict[str, Any]:
+    """Speaker → vector [256], from the first hundred utterances, as in the pipeline."""
+    from ml.adaptation.voices import speaker_vectors
+
+    found: dict[str, Any] = {}
+    speakers = sorted({item.speaker for item in items})
+    folder = context.settings().models / VOICES
+    for done, speaker in enumerate(speakers):
+        watch("voices", done, len(speakers))
+        watch.check()
+        own = [item for item in items if item.speaker == speaker]
+        keys = ["".join(_place(item)) for item in own]
+        found |= speaker_vectors(own, keys, folder, known={}, embed=models.embed())
+    return found
 
 
 def _commit(own: Run, judgement: "Judgement", challenger: dict[str, Any], numbers: dict[str, Any]) -> Commit:

@@ -9,6 +9,7 @@ from workers import context
 from workers.errors import RunRefused
 
 if TYPE_CHECKING:
+    from ml.gate.voices import KeptVoices
     from ml.inference.engine import Engine
 
 
@@ -58,3 +59,10 @@ def engine(spec: dict[str, Any]) -> "Engine":
 
     torch.set_num_threads(context.settings().torch_threads)
     return Engine.load(spec, device())
+
+
+def embed() -> "KeptVoices":
+    """What makes voice embeddings, each once for all runs."""
+    from ml.gate.voices import KeptVoices
+
+    return KeptVoices(context.settings().models / "embeddings")

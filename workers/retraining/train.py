@@ -61,6 +61,7 @@ def _work(own: Run, watch: Watch) -> Commit:
             report=report,
             stop=watch.stopped,
             device=models.device(),
+            embed=models.embed(),
         )
     except Stopped as exc:
         raise LeaseLost(f"run {own.id} was cancelled or taken over") from exc

@@ -82,42 +82,31 @@ def enqueue(
 @commands.command()
 def pause(job: Job, json: Json = False) -> None:
     """Hold a job: what runs is finished, nothing more of it is begun. Other jobs go on."""
-    from ops.cli.session import session
-
-    with session(json) as current:
-        from ops.cli.work import pause as run
-
-        run(current, job)
+    _change("pause", job, json)
 
 
 @commands.command()
 def resume(job: Job, json: Json = False) -> None:
     """Go on with a paused job where it stopped."""
-    from ops.cli.session import session
-
-    with session(json) as current:
-        from ops.cli.work import resume as run
-
-        run(current, job)
+    _change("resume", job, json)
 
 
 @commands.command()
 def retry(job: Job, json: Json = False) -> None:
     """Give work that was given up another chance, once its cause is gone."""
-    from ops.cli.session import session
-
-    with session(json) as current:
-        from ops.cli.work import retry as run
-
-        run(current, job)
+    _change("retry", job, json)
 
 
 @commands.command()
 def cancel(job: Job, json: Json = False) -> None:
     """Stop a job; what is analysed stays, and work that another job needs goes on."""
+    _change("cancel", job, json)
+
+
+def _change(name: str, job: int, json: bool) -> None:
     from ops.cli.session import session
 
     with session(json) as current:
-        from ops.cli.work import cancel as run
+        from ops.cli.changes import CHANGES, change
 
-        run(current, job)
+        change(current, job, CHANGES[name])

@@ -1,7 +1,8 @@
-"""Source A's speech model as the trainer sees it: random crops, three losses, judged by utterance."""
+"""Source A's speech model and what it learns from: random crops, three losses, scores by utterance."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from ml.models.makiuchi.cross import CrossRepresentation
 from ml.models.makiuchi.decoder import PostNet
 from ml.models.makiuchi.segments import crop_start, pieces
 from ml.training.features import STATES, SpeechReader, SpeechSet
-from ml.training.metrics import balanced_accuracy
 from ml.training.scoring import Scores
 from ml.training.trainer import autocast
 
@@ -33,14 +33,6 @@ class Crops:
     phones: Tensor | None
 
 
-def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """What an item of each class counts so that all classes count the same; mean 1 over the items."""
-    counts = np.bincount(labels, minlength=classes)
-    present = counts > 0
-    weights = np.where(present, len(labels) / (np.maximum(counts, 1) * present.sum()), 0)
-    return np.asarray(weights, dtype=np.float32)
-
-
 def begin_as_identity(postnet: PostNet) -> None:
     """Let the post-net change nothing at first.
 
@@ -52,55 +44,36 @@ def begin_as_identity(postnet: PostNet) -> None:
     nn.init.zeros_(last.weight)
 
 
-class SpeechTask:
-    """The training model of a configuration, on some items of a data set.
+class SpeechLearner:
+    """The training model of a configuration, with a data set.
 
     `released` trains as the authors' code does: padding counts in the squared errors, the post-net begins at random.
     """
 
     def __init__(
-        self,
-        data: SpeechSet,
-        config: CrossRepresentationConfig,
-        train: NDArray[np.int64],
-        development: NDArray[np.int64],
-        *,
-        batch: int,
-        weighted: bool,
-        device: str,
-        released: bool = False,
+        self, data: SpeechSet, config: CrossRepresentationConfig, *, device: str, released: bool = False
     ) -> None:
-        self.data, self.config, self.train, self.development = data, config, train, development
+        self.data, self.config, self.device, self.released = data, config, device, released
+        self.labels, self.classes = data.labels, config.emotion.classes
         self.reader = SpeechReader(data)
         self.module = CrossRepresentation(config).to(device)
         if not released and self.module.postnet is not None:
             begin_as_identity(self.module.postnet)
-        self._batch, self._device, self._released = batch, device, released
-        counts = class_weights(data.labels[train], config.emotion.classes) if weighted else None
-        self._weights = None if counts is None else torch.from_numpy(counts).to(device)
 
-    def draw(self, rng: np.random.Generator) -> Crops:
-        """Random crops of random utterances."""
+    def batch(self, items: NDArray[np.int64], rng: np.random.Generator) -> Crops:
+        """A random crop of every utterance."""
         length = self.config.emotion.segment_frames
-        chosen = [int(i) for i in rng.choice(self.train, size=self._batch)]
+        chosen = [int(i) for i in items]
         starts = [crop_start(self.data.frames[i], length, rng) for i in chosen]
         spans = [(i, s, min(s + length, self.data.frames[i])) for i, s in zip(chosen, starts, strict=True)]
         return self._cut(spans, reconstruct=self.config.losses.reconstructs)
 
-    def losses(self, batch: Crops) -> dict[str, Tensor]:
+    def losses(self, batch: Crops, class_weights: Tensor | None) -> dict[str, Tensor]:
         """Emotion, and mel before and after the post-net, with their sum."""
         crops = self._moved(batch)
         output = self.module(crops.frames, crops.speakers, crops.mel, crops.phones)
-        counts = None if self._released else crops.counts
-        return self.module.losses(output, crops.labels, crops.mel, class_weights=self._weights, counts=counts)
-
-    def judge(self) -> dict[str, float]:
-        """Balanced accuracy, which decides, and the likelihood loss on the development items."""
-        if not len(self.development):
-            return {}
-        labels, scores = self.data.labels[self.development], self.scores(self.development)
-        predicted = scores.probabilities().argmax(axis=1)
-        return {"score": balanced_accuracy(labels, predicted), "loss": scores.likelihood_loss(labels, 1.0)}
+        counts = None if self.released else crops.counts
+        return self.module.losses(output, crops.labels, crops.mel, class_weights=class_weights, counts=counts)
 
     @torch.inference_mode()
     def scores(self, items: NDArray[np.int64]) -> Scores:
@@ -127,7 +100,7 @@ class SpeechTask:
         spans, _ = self._pieces(items)
         rebuilt = flat = 0.0
         frames = 0
-        mean = mean.to(self._device)
+        mean = mean.to(self.device)
         for crops in self._passes(spans, reconstruct=True):
             output = self.module(crops.frames, crops.speakers, crops.mel, crops.phones)
             assert crops.mel is not None and output.mel_before is not None
@@ -137,6 +110,10 @@ class SpeechTask:
             flat += float((mean - crops.mel).square().mean(dim=2)[real].sum())
             frames += int(real.sum())
         return rebuilt / frames, flat / frames
+
+    def stored(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What inference needs of the weights, and the whole configuration."""
+        return self.module.inference_tensors(), self.config.to_json()
 
     def mean_mel(self, items: NDArray[np.int64]) -> Tensor:
         """The mean log-mel frame [80] of some items."""
@@ -157,7 +134,7 @@ class SpeechTask:
         self.module.eval()
         for begin in range(0, len(spans), PIECES_PER_PASS):
             crops = self._moved(self._cut(spans[begin : begin + PIECES_PER_PASS], reconstruct=reconstruct))
-            with autocast(self._device):
+            with autocast(self.device):
                 yield crops
 
     def _cut(self, spans: Sequence[tuple[int, int, int]], *, reconstruct: bool) -> Crops:
@@ -175,7 +152,7 @@ class SpeechTask:
         )
 
     def _moved(self, crops: Crops) -> Crops:
-        device = self._device
+        device = self.device
         return Crops(
             crops.frames.to(device),
             crops.speakers.to(device),
