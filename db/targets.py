@@ -77,7 +77,7 @@ def targets(
 
     `archives` names the archives, None: all of them. `since` leaves out stretches about which nothing came after that.
     """
-    rows = conn.execution_options(yield_per=2000).execute(
+    rows = conn.execute(
         text(f"""
             SELECT l.recording_id, r.sha256, l.start_s, l.end_s, l.annotator, l.corpus, l.item_id, l.label,
                    l.source_label, {", ".join(f"l.{name}" for name in SHARES)}, l.arousal, l.valence, l.speaker,
@@ -94,6 +94,7 @@ def targets(
              ORDER BY l.recording_id, l.start_s, l.end_s, l.annotator
         """),
         {"archives": None if archives is None else list(archives)},
+        execution_options={"yield_per": 2000},
     )
     for _, group in groupby(rows, key=lambda row: (row.recording_id, row.start_s, row.end_s)):
         target = _target(list(group))

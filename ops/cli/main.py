@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cli.commands import alignment, corpus, reading, retraining, services, training, work
+from ops.cli.commands import alignment, corpus, labels, reading, retraining, services, training, work
 
 app = typer.Typer(
     name="tenor",
@@ -40,4 +40,5 @@ app.add_typer(training.commands)
 app.add_typer(corpus.commands, name="corpus")
 app.add_typer(retraining.commands)
 app.add_typer(retraining.models, name="models")
+app.add_typer(labels.commands, name="labels")
 app.add_typer(services.commands)

@@ -56,12 +56,13 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
     assert set(commands) == {
         *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
-        *("sql", "up", "down", "doctor", "version", "train", "evaluate", "corpus"),
+        *("sql", "up", "down", "doctor", "version", "train", "evaluate", "corpus", "labels"),
     }
-    corpus = commands.pop("corpus")
-    assert corpus.help
+    corpus, labels = commands.pop("corpus"), commands.pop("labels")
+    assert corpus.help and labels.help
     assert set(corpus.commands) == {"list", "import"}
-    for name, command in {**commands, **corpus.commands}.items():
+    assert set(labels.commands) == {"import", "list", "show", "sample"}
+    for name, command in [*commands.items(), *corpus.commands.items(), *labels.commands.items()]:
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"

@@ -102,9 +102,9 @@ class _Tier:
 def read(source: Source) -> Reading:
     """Turns of every speaker, with the words and phones that the file gives times for."""
     voices: dict[str | None, _Voice] = {}
-    tiers = 0
-    for name, rows in _tiers(source):
-        tiers += 1
+    count = 0
+    for name, rows in tiers(source):
+        count += 1
         speaker, kind = _meaning(name)
         voice = voices.setdefault(speaker, _Voice())
         for start, end, text in rows:
@@ -116,7 +116,7 @@ def read(source: Source) -> Reading:
                     voice.phones.append(Said(phone, start, end))
             elif kind == "turn" and (said := cleaning.said(text)):
                 voice.turns.append(Turn(said, start, end, speaker))
-    if not tiers:
+    if not count:
         raise source.unreadable(None, "it holds no tier of intervals")
     turns: list[Turn] = []
     for speaker, voice in voices.items():
@@ -142,8 +142,8 @@ def _meaning(name: str) -> tuple[str | None, str]:
     return cleaning.speaker(name), "turn"
 
 
-def _tiers(source: Source) -> Iterator[tuple[str, list[tuple[float, float, str]]]]:
-    """Name and intervals of each tier of intervals."""
+def tiers(source: Source) -> Iterator[tuple[str, list[tuple[float, float, str]]]]:
+    """Name of each tier of intervals, and its intervals: start, end, text. What is not well formed is a problem."""
     tier: _Tier | None = None
     kind: str | None = None
     for token in _tokens(source):
