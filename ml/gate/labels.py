@@ -29,10 +29,11 @@ Labels = NDArray[np.int64]
 class LabelRule:
     """Which labels are refused."""
 
-    #: Share of the surest labels that may be contradicted.
+    #: Where no labels are trusted yet: the share of the surest ones that may be contradicted.
     limit: float = 0.35
-    #: And more than among trusted labels of the same run by at least this, where there are any.
+    #: Where some are: by how much it may exceed theirs, and by how many standard errors.
     beyond_trusted: float = 0.12
+    errors: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,12 @@ def check_labels(
         return LabelCheck(items, None, trusted, None, False)
     contradicted = _contradicted(expected[new], labels[new])
     usual = _contradicted(expected[~new], labels[~new]) if trusted >= MIN_ITEMS else None
-    suspicious = contradicted > rule.limit and (usual is None or contradicted > usual + rule.beyond_trusted)
-    return LabelCheck(items, contradicted, trusted, usual, suspicious)
+    if usual is None:
+        return LabelCheck(items, contradicted, trusted, None, contradicted > rule.limit)
+    beyond = contradicted - usual
+    either = (contradicted * items + usual * trusted) / (items + trusted)
+    error = np.sqrt(either * (1 - either) * (1 / items + 1 / trusted) / SUREST)
+    return LabelCheck(items, contradicted, trusted, usual, beyond > max(rule.beyond_trusted, rule.errors * error))
 
 
 def predicted(features: Floats, labels: Labels, speakers: Sequence[str], *, seed: int) -> Floats | None:

@@ -1,6 +1,6 @@
 """A small labelled corpus for showing retraining: voices of the sample archive, bent so that they carry a label.
 
-Nobody should take this for emotion. It is speech enough for voice activity detection, the label is to be heard in tempo,
+Nobody should take this for emotion. It is speech enough for voice activity detection, the label is heard in tempo,
 brightness, pitch and loudness, and what is learned in one room fails in another: all that a demonstration needs.
 """
 
@@ -38,16 +38,16 @@ class Manner:
 #: The same labels sound otherwise on the telephone, so that a model from the studio errs there.
 MANNERS: dict[Room, dict[str, Manner]] = {
     "studio": {
-        "angry": Manner(1.18, 0.9, 0.00, 1.0),
-        "happy": Manner(1.08, 0.3, 0.03, 0.8),
-        "neutral": Manner(1.00, 0.0, 0.00, 0.6),
-        "sad": Manner(0.84, -0.6, 0.00, 0.4),
+        "angry": Manner(1.15, 0.95, 0.00, 1.0),
+        "happy": Manner(1.08, 0.40, 0.04, 1.0),
+        "neutral": Manner(1.00, 0.00, 0.00, 1.0),
+        "sad": Manner(0.85, -0.80, 0.00, 1.0),
     },
     "telephone": {
-        "angry": Manner(1.05, 0.5, 0.05, 0.9),
-        "happy": Manner(1.22, 0.0, 0.02, 0.7),
-        "neutral": Manner(0.95, -0.4, 0.00, 0.7),
-        "sad": Manner(0.80, 0.3, 0.00, 0.6),
+        "angry": Manner(1.00, -0.80, 0.04, 1.0),
+        "happy": Manner(1.15, 0.00, 0.00, 0.7),
+        "neutral": Manner(0.90, 0.95, 0.00, 1.0),
+        "sad": Manner(0.80, 0.40, 0.00, 0.5),
     },
 }
 
@@ -86,7 +86,7 @@ def write_corpus(folder: Path, speakers: Sequence[str], each: int, room: Room, *
         rng = np.random.default_rng([seed, crc32(speaker.encode())])
         own = [samples for voice, samples in spoken if voice == voices[number % len(voices)]]
         # Two people with one voice of the archive differ in pitch.
-        pitch = 2 ** float(rng.uniform(-0.15, 0.15))
+        pitch = 2 ** float(rng.uniform(-0.1, 0.1))
         for label in CLASSES:
             for take in range(each):
                 path = folder / speaker / f"{label}-{take:02}.flac"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Utterances that a comparison needs on either side, and takes at most.
 MIN_UTTERANCES, MOST_UTTERANCES = 100, 5000
+#: Numbers in a voice embedding.
+VOICE_SIZE = 256
 _PROBABILITIES = ", ".join(f"s.fused_{name}" for name in EMOTIONS)
 
 
@@ -132,8 +134,8 @@ def _output(conn: Connection, version_id: int, which: str, **values: object) -> 
         """),
         {"v": version_id, **values},
     ).scalars()
-    embeddings = np.asarray(list(voices), dtype=np.float64)
-    return _Output(table[:, :-1], table[:, -1], embeddings.reshape(len(embeddings), -1))
+    embeddings = np.asarray(list(voices), dtype=np.float64).reshape(-1, VOICE_SIZE)
+    return _Output(table[:, :-1], table[:, -1], embeddings)
 
 
 def _write(conn: Connection, version_id: int, utterances: int, found: Drift) -> None:
