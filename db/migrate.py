@@ -31,6 +31,8 @@ VIEWS = (
     "labelled_utterances",
     "job_progress",
     "stage_backlog",
+    "retraining",
+    "model_quality",
 )
 PUBLIC_VIEWS = VIEWS[1:]
 #: NULLS NOT DISTINCT, and no CREATE in the schema public for everybody.

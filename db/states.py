@@ -22,6 +22,10 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "cancelled": frozenset({"ready", "waiting"}),
 }
 STAGE_STATES: Final = tuple(TRANSITIONS)
+#: Stages of a retraining run, and the states of the run; only `running` has a lease.
+RUN_STAGES: Final = ("prepare", "train", "evaluate", "promote")
+RUN_STATES: Final = ("waiting", "ready", "running", "done", "refused", "failed", "cancelled")
+RUN_OPEN: Final = ("waiting", "ready", "running")
 JOB_STATES: Final = ("queued", "running", "done", "failed", "cancelled")
 
 

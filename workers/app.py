@@ -13,7 +13,7 @@ from kombu import Queue
 
 from ml.errors import TenorError
 from workers import limits
-from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_STAGE
+from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_RUN_STAGE, TASK_OF_STAGE
 from workers.settings import Settings, load_settings
 
 #: Redis gives a message to somebody else after this multiple of the longest permitted stage. Recovery does not wait
@@ -57,6 +57,12 @@ def make_app(settings: Settings) -> Celery:
             "workers.stages.ter",
             "workers.stages.fuse",
             "workers.sweeper",
+            "workers.retraining.due",
+            "workers.retraining.drift",
+            "workers.retraining.prepare",
+            "workers.retraining.train",
+            "workers.retraining.evaluate",
+            "workers.retraining.promote",
         ),
         task_queues=[Queue(name) for name in QUEUES],
         task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
@@ -84,7 +90,17 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": settings.sweep_s,
                 # Hints that nobody read in time say nothing new.
                 "options": {"expires": settings.sweep_s * 4},
-            }
+            },
+            "retrain": {
+                "task": "retrain.due",
+                "schedule": settings.retrain_tick_s,
+                "options": {"expires": settings.retrain_tick_s * 4},
+            },
+            "drift": {
+                "task": "retrain.drift",
+                "schedule": settings.drift_s,
+                "options": {"expires": settings.drift_s},
+            },
         },
     )
     return app
@@ -109,7 +125,7 @@ def check_routes(app: Celery) -> None:
         raise RouteMissing(f"routes without a task: {', '.join(sorted(unknown))}")
     if unknown := set(ROUTES.values()) - set(QUEUES):
         raise RouteMissing(f"routes to unknown queues: {', '.join(sorted(unknown))}")
-    if unknown := set(TASK_OF_STAGE.values()) - ROUTES.keys():
+    if unknown := {*TASK_OF_STAGE.values(), *TASK_OF_RUN_STAGE.values()} - ROUTES.keys():
         raise RouteMissing(f"stages without a route: {', '.join(sorted(unknown))}")
 
 
@@ -138,6 +154,8 @@ def _prepare_child(**_: Any) -> None:
 
     context.reset_after_fork()
     queues = _own_queues()
+    if queues == {"retrain"}:
+        context.step_back()
     if not queues & {"gpu", "retrain"}:
         # These two decode what strangers recorded; CUDA, in the others, reserves address space by the terabyte.
         memory.limit(context.settings().memory_mb)

@@ -47,6 +47,17 @@ def reset_after_fork() -> None:
     os.environ["OMP_NUM_THREADS"] = str(settings().torch_threads)
 
 
+def step_back() -> None:
+    """Let everything else on this machine go first on the processor, for good."""
+    nice = settings().retrain_nice
+    os.nice(max(0, nice - os.nice(0)))
+    try:
+        # Where the kernel groups processes by session, niceness counts inside of a group only.
+        Path("/proc/self/autogroup").write_text(str(nice))
+    except OSError:
+        pass
+
+
 def boot_id() -> str:
     """Identifies this boot of this machine (empty where the kernel does not tell)."""
     try:

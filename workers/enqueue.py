@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from ml.alignment.options import AlignOptions
 from ml.alignment.registry import find_aligner, pin_aligner
@@ -18,6 +18,7 @@ from workers.dispatch import send
 from workers.errors import ArchiveEmpty, ArchiveMissing
 from workers.files import audio_files, is_audio, reason, storable_path
 from workers.packed import is_packed
+from workers.versions import ensure_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,39 +111,3 @@ def _place(archive: Path) -> tuple[Path, str | None]:
     except OSError as exc:
         raise ArchiveMissing(f"the archive {archive} cannot be read: {reason(exc)}") from exc
     return path, None
-
-
-def ensure_version(conn: Connection, profile: Profile) -> int:
-    """The version of the profile that its present content is: a known one, or a new one that becomes champion."""
-    spec, fingerprint = profile.resolve(), profile.fingerprint()
-    conn.execute(text("INSERT INTO profiles (name) VALUES (:n) ON CONFLICT DO NOTHING"), {"n": profile.name})
-    profile_id = conn.execute(
-        text("SELECT id FROM profiles WHERE name = :n FOR UPDATE"), {"n": profile.name}
-    ).scalar_one()
-    found = conn.execute(
-        text("SELECT id FROM profile_versions WHERE profile_id = :p AND fingerprint = :f"),
-        {"p": profile_id, "f": fingerprint},
-    ).scalar()
-    if found is None:
-        found = conn.execute(
-            text("""
-                INSERT INTO profile_versions (profile_id, version, fingerprint, spec, label_set)
-                VALUES (:p, (SELECT coalesce(max(version), 0) + 1 FROM profile_versions WHERE profile_id = :p),
-                        :f, CAST(:spec AS jsonb), :labels) RETURNING id
-            """),
-            {"p": profile_id, "f": fingerprint, "spec": json.dumps(spec), "labels": list(profile.labels)},
-        ).scalar_one()
-        conn.execute(text("SELECT add_profile_version_partition(:v)"), {"v": found})
-        for side in ("speech", "text"):
-            if side in spec:
-                conn.execute(
-                    text("""
-                        INSERT INTO models (kind, name, sha256, location, licence, meta)
-                        VALUES (:kind, :name, :sha256, :location, :licence, CAST(:meta AS jsonb))
-                        ON CONFLICT DO NOTHING
-                    """),
-                    {**{k: spec[side][k] for k in ("kind", "name", "sha256", "location", "licence")},
-                     "meta": json.dumps(spec[side])},
-                )  # fmt: skip
-    conn.execute(text("UPDATE profiles SET champion_id = :v WHERE id = :p"), {"v": found, "p": profile_id})
-    return int(found)

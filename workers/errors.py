@@ -128,6 +128,37 @@ class StageTooLong(TenorError):
     hint = "Look at what it holds; if the machine is only slow, raise TENOR_STAGE_LIMIT_S and run `tenor retry JOB`."
 
 
+class NoEarlierChampion(TenorError):
+    """There is nothing to roll back to."""
+
+    code = "no_earlier_champion"
+    hint = "`tenor models list` shows the versions; `--to VERSION` takes any of them."
+
+
+class NothingToRescore(TenorError):
+    """A job has nothing that another version could score."""
+
+    code = "nothing_to_rescore"
+    hint = "`tenor errors JOB` says what became of its recordings."
+
+
+class RunRefused(TenorError):
+    """A retraining run cannot come to a better model with what there is; `code` says why."""
+
+    code = "run_refused"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RunEnded(TenorError):
+    """The retraining run is over."""
+
+    code = "run_ended"
+    hint = "`tenor models runs` lists what became of runs; `tenor retrain --now` makes another."
+
+
 class FolderUnreadable(RecordingError):
     """A folder of the archive cannot be read, so nobody knows what it holds."""
 

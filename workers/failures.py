@@ -79,7 +79,9 @@ def describe(exc: BaseException) -> tuple[str, str]:
     code = getattr(exc, "code", None)
     if isinstance(code, str) and hasattr(exc, "hint"):
         return code, sentence(exc)
-    return type(exc).__name__, f"The stage failed with {type(exc).__name__}; the traceback is in the table stages."
+    return type(
+        exc
+    ).__name__, f"The stage failed with {type(exc).__name__}; the traceback stands beside it in the database."
 
 
 def sentence(exc: BaseException) -> str:

@@ -30,11 +30,11 @@ STUCK = Failure(
 class Renewer:
     """Renews a lease from a thread with its own connection, because the main thread sits in torch."""
 
-    def __init__(self, engine: Engine, stage_id: int, attempt: int, lease_s: float) -> None:
-        self._engine, self._lease_s = engine, lease_s
+    def __init__(self, engine: Engine, stage_id: int, attempt: int, lease_s: float, *, table: str = "stages") -> None:
+        self._engine, self._lease_s, self._table = engine, lease_s, table
         self._fence = {"id": stage_id, "attempt": attempt, "lease_s": lease_s}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease-{stage_id}", daemon=True)
+        self._thread = threading.Thread(target=self._renew, name=f"lease-{table}-{stage_id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,8 +51,8 @@ class Renewer:
             try:
                 with self._engine.begin() as conn:
                     kept = conn.execute(
-                        text("""
-                            UPDATE stages SET lease_until = now() + make_interval(secs => :lease_s)
+                        text(f"""
+                            UPDATE {self._table} SET lease_until = now() + make_interval(secs => :lease_s)
                              WHERE id = :id AND state = 'running' AND attempt = :attempt
                         """),
                         self._fence,
@@ -61,7 +61,7 @@ class Renewer:
                     return  # Lost or cancelled: the fence will refuse the commit.
             except Exception:
                 # The database may be back before the lease ends; the next round tries again.
-                logger.warning("lease of stage %d could not be renewed", self._fence["id"], exc_info=True)
+                logger.warning("lease in %s of %d could not be renewed", self._table, self._fence["id"], exc_info=True)
 
 
 def break_lost(conn: Connection, *, max_tries: int, stage_id: int | None = None) -> int:

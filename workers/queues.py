@@ -14,6 +14,13 @@ ROUTES: Final[dict[str, str]] = {
     "ter.batch": "gpu",
     "fuse.batch": "gpu",
     "maintenance.sweep": "maintenance",
+    # Both only look; they must not wait behind a training.
+    "retrain.due": "maintenance",
+    "retrain.drift": "maintenance",
+    "retrain.prepare": "retrain",
+    "retrain.train": "retrain",
+    "retrain.evaluate": "retrain",
+    "retrain.promote": "retrain",
 }
 
 #: Stage (a row of the table `stages`) → task that works on it.
@@ -24,6 +31,14 @@ TASK_OF_STAGE: Final[dict[str, str]] = {
     "ser": "ser.batch",
     "ter": "ter.batch",
     "fuse": "fuse.batch",
+}
+
+#: Stage of a run (a row of the table `training_runs`) → task that works on it.
+TASK_OF_RUN_STAGE: Final[dict[str, str]] = {
+    "prepare": "retrain.prepare",
+    "train": "retrain.train",
+    "evaluate": "retrain.evaluate",
+    "promote": "retrain.promote",
 }
 
 #: Redis serves 0 first. Later stages go first, so that a batch is finished before the next one is begun:

@@ -102,6 +102,17 @@ class Settings(BaseSettings):
     stage_limit_s: Seconds = 7200.0
     #: Memory that one align or ingest process may take for data, in MB; 0: three quarters of the machine's.
     memory_mb: Annotated[int, Field(ge=0)] = 0
+    #: How often it is looked whether a profile is due for retraining.
+    retrain_tick_s: Seconds = 60.0
+    #: Longest permitted stage of a retraining run. It may exceed Redis' visibility timeout: see `retraining/runs.py`.
+    retrain_limit_s: Seconds = 86_400.0
+    #: Where retraining computes. A GPU is analysis' unless this says otherwise.
+    retrain_device: Literal["auto", "cpu", "cuda"] = "cpu"
+    #: How far retraining steps back for everything else on the processor (0 to 19, as `nice` has it).
+    retrain_nice: Annotated[int, Field(ge=0, le=19)] = 10
+    #: How often recent output is compared with a version's reference, and how far back it reaches.
+    drift_s: Seconds = 3600.0
+    drift_days: Seconds = 7.0
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 

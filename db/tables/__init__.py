@@ -13,6 +13,14 @@ from db.tables.base import Base
 from db.tables.labels import label_batches, labels, replaced_labels
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
+from db.tables.training import (
+    QualityMeasure,
+    QualityReference,
+    SpeakerPart,
+    TrainingCorpus,
+    TrainingRun,
+    TrainingSchedule,
+)
 from db.tables.work import (
     Batch,
     BatchMember,
@@ -42,10 +50,16 @@ __all__ = [
     "Model",
     "Profile",
     "ProfileVersion",
+    "QualityMeasure",
+    "QualityReference",
     "Recording",
     "RecordingScore",
+    "SpeakerPart",
     "SpeakerRow",
     "Stage",
+    "TrainingCorpus",
+    "TrainingRun",
+    "TrainingSchedule",
     "UtteranceRow",
     "label_batches",
     "labels",

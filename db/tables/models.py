@@ -20,6 +20,11 @@ class Profile(Base):
     champion_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("profile_versions.id", use_alter=True, name="fk_profiles_champion_id")
     )
+    written_id: Mapped[int | None] = mapped_column(
+        BigInteger,
+        ForeignKey("profile_versions.id", use_alter=True, name="fk_profiles_written_id"),
+        comment="what its file said when it was last enqueued; while that stays, promotions stand",
+    )
     created_at: Mapped[Created]
 
 

@@ -50,10 +50,10 @@ def evaluate(
     items, notes = _items(name, place, wanted, split)
     notes += _known_data(spec)
     engine = Engine.load(spec, device)
-    voices = _voices(items, counted)
+    voices = voices_of(items, counted)
     parts: list[tuple[Side, Side, Side]] = []
     for begin in range(0, len(items), AT_ONCE):
-        parts.append(_scored(engine, items[begin : begin + AT_ONCE], voices))
+        parts.append(scored_items(engine, items[begin : begin + AT_ONCE], voices))
         counted("scored", min(begin + AT_ONCE, len(items)), len(items))
     labels = np.asarray([wanted.index(item.label or "") for item in items], dtype=np.int64)
     speakers = [item.speaker for item in items]
@@ -107,7 +107,7 @@ def _known_data(spec: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _voices(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str, NDArray[np.float32]]:
+def voices_of(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str, NDArray[np.float32]]:
     """Speaker → vector, from the first hundred utterances, as in the pipeline."""
     own: dict[str, list[LabelledUtterance]] = {}
     for item in items:
@@ -123,9 +123,10 @@ def _voices(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str, N
     return vectors
 
 
-def _scored(
+def scored_items(
     engine: Engine, items: Sequence[LabelledUtterance], voices: dict[str, NDArray[np.float32]]
 ) -> tuple[Side, Side, Side]:
+    """Probabilities [N, 7] by voice, by words and fused; `voices` are speakers' vectors [256]."""
     nothing = np.zeros(0, dtype=np.float32)
     audio = [
         UtteranceAudio(nothing if item.audio_path is None else waveform(item), item.text, item.language)

@@ -13,7 +13,8 @@ DPI = 120
 MOST = 4
 
 
-def _figure(columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
+def figure_of(columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
+    """A figure and its axes side by side; sizes in inches, the width that of one."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -25,7 +26,7 @@ def _figure(columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
 def save_confusion(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], path: Path) -> None:
     """Rows of the report that have been tested, as matrices: shares of each true class, counts in the cells."""
     shown = [row for row in rows if row["n"]][:MOST]
-    figure, axes = _figure(len(shown), 0.55 * len(classes) + 1.6, 0.55 * len(classes) + 2.2)
+    figure, axes = figure_of(len(shown), 0.55 * len(classes) + 1.6, 0.55 * len(classes) + 2.2)
     for axis, row in zip(axes, shown, strict=True):
         counts = np.asarray(row["confusion"])
         shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -43,7 +44,7 @@ def save_confusion(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], pa
 
 def save_reliability(row: Mapping[str, Any], path: Path) -> None:
     """How often a model is right against how sure it is, before and after temperature scaling."""
-    figure, axes = _figure(2, 3.4, 3.6)
+    figure, axes = figure_of(2, 3.4, 3.6)
     for axis, when in zip(axes, ("before", "after"), strict=True):
         bins = row[f"reliability_{when}"]
         axis.plot([0, 1], [0, 1], color="#999999", lw=1)
@@ -66,7 +67,7 @@ def save_reliability(row: Mapping[str, Any], path: Path) -> None:
 
 def save_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Training loss and development score over steps; one line per fold, one colour per model, a dot where it ended."""
-    figure, (losses, scores) = _figure(2, 4.6, 3.6)
+    figure, (losses, scores) = figure_of(2, 4.6, 3.6)
     for number, (name, folds) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         for fold, history in enumerate(folds):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ops.cli.commands import alignment, corpus, labels, reading, services, training, work
+from ops.cli.commands import alignment, corpus, labels, reading, retraining, services, training, work
 
 
 class Commands(TyperGroup):
@@ -53,5 +53,7 @@ app.add_typer(reading.commands)
 app.add_typer(alignment.commands)
 app.add_typer(training.commands)
 app.add_typer(corpus.commands, name="corpus")
+app.add_typer(retraining.commands)
+app.add_typer(retraining.models, name="models")
 app.add_typer(labels.commands, name="labels")
 app.add_typer(services.commands)

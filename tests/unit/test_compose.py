@@ -20,8 +20,7 @@ def test_every_queue_that_has_tasks_has_a_worker() -> None:
         command = service.get("command", [])
         if "-Q" in command:
             read |= set(command[command.index("-Q") + 1].split(","))
-    # `retrain` has no task yet.
-    assert read == set(QUEUES) - {"retrain"}
+    assert read == set(QUEUES)
 
 
 def test_every_variable_is_a_setting() -> None:
