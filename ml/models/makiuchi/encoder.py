@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ml.errors import ModelError
 from ml.models.makiuchi.config import SpeechEmotionConfig
-from ml.models.makiuchi.convolutions import stack
+from ml.models.makiuchi.convolutions import KERNEL, stack
 
 
 class BottleneckEncoder(nn.Module):
@@ -29,6 +29,19 @@ class BottleneckEncoder(nn.Module):
         width, factor = self.config.bottleneck, self.config.factor
         if segments.shape[1] % factor:
             raise ModelError(f"a segment of {segments.shape[1]} frames is not a multiple of factor {factor}")
-        joined = torch.cat([segments, speakers[:, None, :].expand(-1, segments.shape[1], -1)], dim=2)
-        hidden, _ = self.recurrent(self.convolutions(joined.transpose(1, 2)).transpose(1, 2))
+        hidden, _ = self.recurrent(self.convolutions[1:](self._first(segments, speakers)).transpose(1, 2))
         return torch.cat([hidden[:, factor - 1 :: factor, :width], hidden[:, ::factor, width:]], dim=2)
+
+    def _first(self, segments: Tensor, speakers: Tensor) -> Tensor:
+        """The first convolution [B, channels, T] over frames joined with the speaker's vector.
+
+        The vector is the same at every frame, so what it adds is a sum over the taps that lie within the segment: one
+        product per segment instead of one per frame, which over narrow encoders is most of the convolution.
+        """
+        first, frames = self.convolutions[0], segments.shape[1]
+        assert isinstance(first, nn.Conv1d)
+        own, voice = first.weight.split([segments.shape[2], speakers.shape[1]], dim=1)
+        hidden = nn.functional.conv1d(segments.transpose(1, 2), own, first.bias, padding=first.padding)
+        reach = torch.arange(frames, device=segments.device) + torch.arange(KERNEL, device=segments.device)[:, None]
+        within = (reach >= KERNEL // 2) & (reach < frames + KERNEL // 2)
+        return hidden + torch.einsum("bs,csk->bck", speakers, voice) @ within.to(hidden.dtype)
