@@ -11,9 +11,15 @@ from ml.errors import ModelError
 def encoder_folder(source: str) -> Path:
     """The folder of an encoder: `package:NAME` is one that an installed package carries, else a folder or a Hub id.
 
-    A Hub id (`owner/name`, `owner/name@revision`) is fetched where need be. Raises `ModelError` or an error of
+    A Hub id (`owner/name`, `owner/name@revision`) is fetched where need be; `untrained:FAMILY` is a text encoder of
+    random weights (`ml.encoders.untrained`), for comparison. Raises `ModelError` or an error of
     `ml.checkpoints.errors`.
     """
+    if source.startswith("untrained:"):
+        # Not at the top: transformers takes seconds to import, and most sources need nothing of it.
+        from ml.encoders.untrained import untrained_folder
+
+        return untrained_folder(source.removeprefix("untrained:"))
     if not source.startswith("package:"):
         folder = Checkpoint.parse(source).folder()
         require_weights(folder)
