@@ -1,8 +1,10 @@
 """The data set of a run: corpora read, cut down to the classes, frozen as a manifest."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +83,20 @@ def frozen(items: Sequence[LabelledUtterance], path: Path) -> Manifest:
 def labels_of(items: Sequence[LabelledUtterance], classes: Sequence[str]) -> NDArray[np.int64]:
     """Class ids [N]: positions in `classes`."""
     return np.asarray([classes.index(item.label or "") for item in items], dtype=np.int64)
+
+
+def described(items: Sequence[LabelledUtterance], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Items, speakers and labels of every corpus, as a report has them."""
+    counts = Counter((item.corpus, item.label) for item in items)
+    return [
+        {
+            "corpus": corpus,
+            "items": sum(n for (own, _), n in counts.items() if own == corpus),
+            "speakers": len({item.speaker for item in items if item.corpus == corpus}),
+            "labels": {label: counts[corpus, label] for label in classes},
+        }
+        for corpus in sorted({item.corpus for item in items})
+    ]
 
 
 def make_folds(

@@ -1,5 +1,6 @@
 """A profile measured on a labelled corpus, by the same engine that analyses archives."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from ml.alignment.speakers import embed_utterances
 from ml.bundles import read_meta
+from ml.corpora.manifest import freeze
 from ml.corpora.registry import corpus, of_classes
 from ml.corpora.types import LabelledUtterance, Skipped
 from ml.emotions import EMOTIONS
-from ml.experiments.dataset import DataUnsuitable
+from ml.experiments.dataset import DataUnsuitable, described
 from ml.experiments.outcomes import Outcome, figures
 from ml.experiments.speech_preparation import Counted, waveform
 from ml.features.speaker import SIZE, UTTERANCES_PER_SPEAKER, speaker_vector
@@ -58,6 +60,9 @@ def evaluate(
     found: dict[str, Any] = {
         "profile": profile,
         "corpus": name,
+        "split": split,
+        "data": described(items, wanted),
+        "fingerprint": _fingerprint(items),
         "classes": list(wanted),
         "modalities": {},
         "notes": notes,
@@ -66,6 +71,12 @@ def evaluate(
         own = to_label_set(np.nan_to_num(np.concatenate(values)), EMOTIONS, wanted, wanted)
         found["modalities"][side] = _figures(side, own, labels, speakers, wanted)
     return found
+
+
+def _fingerprint(items: Sequence[LabelledUtterance]) -> str:
+    """Which data set this is, wherever it lies: the fingerprint that its manifest would have."""
+    with tempfile.TemporaryDirectory() as folder:
+        return freeze(items, Path(folder) / "manifest.parquet").fingerprint
 
 
 def _items(

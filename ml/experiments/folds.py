@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ml.training.checkpoint import write_checkpoint, write_json
 from ml.training.crossval import RESULT
@@ -52,7 +53,7 @@ def compute_fold(job: FoldJob[Any], folder: Path, report: Callable[[Progress], N
     task = EmotionTask(learner, job.fold.train, job.fold.development, batch=job.schedule.batch, weighted=job.weighted)
     checkpoint = folder / CHECKPOINT
     history = fit(task, job.schedule, seed=job.seed, device=job.device, checkpoint=checkpoint, report=report)
-    result = _tested(learner, job.fold) | {"history": _drawn(history)} | job.measured(learner)
+    result = _tested(learner, job.fold) | _told(learner.module, history) | job.measured(learner)
     if job.keep:
         tensors, config = learner.stored()
         write_checkpoint(folder / MODEL, tensors, {"config": config})
@@ -86,6 +87,9 @@ def _rounded(values: NDArray[np.float64]) -> list[Any]:
     return stored
 
 
-def _drawn(history: History) -> dict[str, Any]:
-    """What the learning curves are drawn from."""
-    return {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step}
+def _told(module: nn.Module, history: History) -> dict[str, Any]:
+    """Of the training itself: its length and what the learning curves are drawn from, and the size of the model."""
+    return {
+        "history": {"rows": history.rows, "best_step": history.best_step or history.step, "steps": history.step},
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }

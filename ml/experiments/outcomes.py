@@ -72,3 +72,18 @@ def figures(
         row[f"ece_{name}"] = None if values is None else expected_calibration_error(values, truth)
         row[f"reliability_{name}"] = [] if values is None else [asdict(b) for b in reliability(values, truth)]
     return row
+
+
+def trained(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """How much went into every model: its parameters, and by fold the steps made and the one that was kept."""
+    return [
+        {
+            "name": name,
+            "parameters": own[0]["parameters"],
+            "steps": [result["history"]["steps"] for result in own],
+            "kept": [result["history"]["best_step"] for result in own],
+            "temperatures": [result["temperature"] for result in own],
+        }
+        for name, own in results.items()
+        if own
+    ]

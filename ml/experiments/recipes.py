@@ -1,7 +1,6 @@
 """The recipes of `tenor train`: from corpora to everything that a report tells."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from ml.corpora.manifest import Manifest, read_manifest
 from ml.corpora.types import LabelledUtterance
 from ml.experiments import bundling
 from ml.experiments.context import Context
-from ml.experiments.dataset import CorpusPlace, frozen, labels_of, make_folds, read
+from ml.experiments.dataset import CorpusPlace, described, frozen, labels_of, make_folds, read
 from ml.experiments.encoders import bundled
 from ml.experiments.fusing import fuse
-from ml.experiments.outcomes import figures
+from ml.experiments.outcomes import figures, trained
 from ml.experiments.speech_run import SpeechResults, probes, reconstructions, run_speech, train_final
 from ml.experiments.text_run import TextResults, run_text, train_final_text
 from ml.training.checkpoint import write_json
@@ -39,6 +38,7 @@ def train_makiuchi(context: Context) -> dict[str, Any]:
         "reconstruction": reconstructions(speech.results),
         "probe": probes(speech.results),
         "curves": _curves(speech.results),
+        "trained": trained(speech.results),
     }
     text = _text_beside(context, speech) if plan.text_encoders else None
     weights = (0.6, 0.4)
@@ -108,28 +108,20 @@ def _text_part(context: Context, text: TextResults) -> dict[str, Any]:
         "folds": {"kind": text.kind, "names": [fold.name for fold in text.folds]},
         "rows": [figures(o, labels, speakers, context.plan.classes) for o in text.outcomes],
         "curves": _curves(text.results),
+        "trained": trained(text.results),
     }
 
 
 def _report(
     context: Context, manifest: Manifest, items: Sequence[LabelledUtterance], kind: str, folds: Sequence[Fold]
 ) -> dict[str, Any]:
-    counts = Counter((item.corpus, item.label) for item in items)
     return {
         "recipe": context.plan.recipe,
         "plan": context.plan.to_json(),
         "fingerprint": manifest.fingerprint,
         "licences": manifest.licences,
         "classes": list(context.plan.classes),
-        "data": [
-            {
-                "corpus": corpus,
-                "items": sum(n for (own, _), n in counts.items() if own == corpus),
-                "speakers": len({item.speaker for item in items if item.corpus == corpus}),
-                "labels": {label: counts[corpus, label] for label in context.plan.classes},
-            }
-            for corpus in sorted({item.corpus for item in items})
-        ],
+        "data": described(items, context.plan.classes),
         "folds": {"kind": kind, "names": [fold.name for fold in folds]},
     }
 

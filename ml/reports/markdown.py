@@ -56,16 +56,33 @@ def metrics_table(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> lis
 
 def markdown(report: dict[str, Any]) -> str:
     """The whole report; pictures lie beside it."""
-    classes = report["classes"]
-    lines = [f"# {report['recipe']} on {', '.join(part['corpus'] for part in report['data'])}", ""]
-    lines += _setting(report)
-    lines += ["## Results", "", *metrics_table(report["rows"], classes), "", DEFINITIONS]
-    lines += ["Rows in italics are baselines in the same folds."]
-    lines += [f"*{row['name']}*: {' '.join(row['notes'])}" for row in report.get("missing", ())]
+    lines = [f"# {title(report)}", "", *results(report)]
     lines += ["", "![confusion](confusion.png) ![reliability](reliability.png) ![curves](curves.png)", ""]
-    for part in (_reconstruction, _probe, _text, _fusion, _paper, _notes, _use):
+    for part in (details, _paper, _notes, _use):
         lines += part(report)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def title(report: dict[str, Any]) -> str:
+    """What was trained on what."""
+    return f"{report['recipe']} on {', '.join(part['corpus'] for part in report['data'])}"
+
+
+def results(report: dict[str, Any]) -> list[str]:
+    """Data, budget and the main table."""
+    lines = _setting(report)
+    lines += ["## Results", "", *metrics_table(report["rows"], report["classes"]), "", DEFINITIONS]
+    lines += ["Rows in italics are baselines in the same folds."]
+    lines += [f"*{row['name']}*: {' '.join(row['notes'])}" for row in report.get("missing", ())]
+    return lines
+
+
+def details(report: dict[str, Any]) -> list[str]:
+    """What went into the models, reconstruction, speakers in the codes, text, fusion."""
+    lines = ["## Training", "", *trained_table(report["trained"]), ""]
+    for part in (_reconstruction, _probe, _text, _fusion):
+        lines += part(report)
+    return lines
 
 
 def _setting(report: dict[str, Any]) -> list[str]:
@@ -83,13 +100,30 @@ def _setting(report: dict[str, Any]) -> list[str]:
     how = held.get(folds["kind"], "folds of whole speakers")
     lines += ["", f"{len(folds['names'])} test folds ({how}): {', '.join(folds['names'])}."]
     encoder = "" if plan["recipe"] == "text" else f"Encoder `{plan['encoder']}`, frozen; "
+    if plan["channels"] is not None and encoder:
+        encoder += f"convolutions of {plan['channels']} channels; "
+    if plan["only_folds"]:
+        lines += [f"A smaller budget was asked for: only the first {plan['only_folds']} of the folds."]
     lines += [
         f"{encoder}{'the released configuration' if plan['faithful'] else 'the corrected configuration'}; Adam at "
         f"{schedule['rate']:g}, batches of {schedule['batch']}, at most {schedule['steps']:,} steps, {stop}; "
         f"seed {plan['seed']}. Data set `{report['fingerprint'][:16]}`.",
         "",
+        f"    {report['command']}",
+        "",
     ]
     return lines
+
+
+def trained_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What went into every model."""
+    return table(
+        ["model", "parameters", "steps by fold", "kept"],
+        (
+            [r["name"], f"{r['parameters']:,}", " ".join(map(str, r["steps"])), " ".join(map(str, r["kept"]))]
+            for r in rows
+        ),
+    )
 
 
 def _reconstruction(report: dict[str, Any]) -> list[str]:

@@ -14,10 +14,12 @@ from ml.experiments.context import Context
 from ml.experiments.dataset import classes_of
 from ml.experiments.plan import PAPER_SPEECH, PAPER_TEXT, SHIPPED_SPEECH, SHIPPED_TEXT, VARIANTS, Plan, PlanUnsuitable
 from ml.experiments.recipes import train_makiuchi, train_text
+from ml.reports.digest import write_digest
 from ml.reports.markdown import interval, share
 from ml.reports.writing import write_report
 from ml.training.features import CachePlace
 from ml.training.trainer import Schedule
+from ops.cli.reproducing import versions
 from ops.cli.session import Session
 from ops.cli.watching import watching
 from workers.settings import load_settings
@@ -70,6 +72,7 @@ class Options:
     cache_gb: float
     device: str | None
     seed: int
+    digest: Path | None
 
     def plan(self) -> Plan:
         """The plan that the options make; raises `PlanUnsuitable` and others."""
@@ -144,8 +147,8 @@ def _place(said: str, data: Path | None) -> tuple[str, str]:
     return name, str(found.resolve())
 
 
-def train(session: Session, options: Options) -> None:
-    """Run a recipe and show its report."""
+def train(session: Session, options: Options, command: str) -> None:
+    """Run a recipe, write its report with the command that makes it again, and show it."""
     plan = options.plan()
     # A faithful run has the name by which the profile of that recipe finds its models.
     name = plan.recipe if plan.faithful else "-".join([plan.recipe, *(corpus for corpus, _ in plan.corpora)])
@@ -155,7 +158,10 @@ def train(session: Session, options: Options) -> None:
     with watching(session.err) as watch:
         context = Context(plan, out, CachePlace(folder, int(options.cache_gb * 1e9)), options.workers, watch)
         report = (train_text if plan.recipe == "text" else train_makiuchi)(context)
+    report |= {"command": command, "versions": versions()}
     path = write_report(report, out)
+    if options.digest is not None:
+        write_digest(report, options.digest)
     if session.json_output:
         session.document(report)
         return
@@ -204,6 +210,8 @@ def evaluate(
     classes: str | None,
     split: str | None,
     device: str | None,
+    digest: Path | None,
+    command: str,
 ) -> None:
     """Measure a profile and show the figures."""
     from ml.experiments.evaluation import evaluate as measure
@@ -219,6 +227,9 @@ def evaluate(
             counted=watch.counted,
             trained=load_settings().models,
         )
+    found |= {"command": command, "versions": versions()}
+    if digest is not None:
+        write_digest(found, digest)
     if session.json_output:
         session.document(found)
         return

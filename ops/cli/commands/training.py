@@ -13,6 +13,10 @@ Cache = Annotated[
     Path | None, typer.Option(help="Where features are kept.", show_default="TENOR_HOME/features", metavar="DIR")
 ]
 CacheBound = Annotated[float, typer.Option("--cache-gb", min=0.01, help="How large the features' folder may become.")]
+Digest = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write the figures alone as a small JSON file, to keep and compare."),
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1.", show_default="the GPU, if there is one")]
 
 
@@ -98,6 +102,7 @@ def train(
     cache_gb: CacheBound = 20.0,
     device: Device = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
+    digest: Digest = None,
     json: Json = False,
 ) -> None:
     """Train a published model on labelled corpora, test it on people it never heard, and write a report."""
@@ -105,11 +110,12 @@ def train(
     from ops.cli.session import session
 
     with session(json) as current:
+        from ops.cli.reproducing import command_line
         from ops.cli.training import Options
         from ops.cli.training import train as run
 
         del given["json"]
-        run(current, Options(**given))
+        run(current, Options(**given), command_line("train", train, given))
 
 
 @commands.command()
@@ -126,12 +132,16 @@ def evaluate(
         str | None, typer.Option(help="Only the corpus's own train, dev or test part.", show_default="all")
     ] = None,
     device: Device = None,
+    digest: Digest = None,
     json: Json = False,
 ) -> None:
     """Measure a profile on a corpus that it never saw: by voice, by words, and fused."""
+    given = dict(locals())
     from ops.cli.session import session
 
     with session(json) as current:
+        from ops.cli.reproducing import command_line
         from ops.cli.training import evaluate as run
 
-        run(current, profile, corpus[0], corpus[1], classes, split, device)
+        typed = command_line("evaluate", evaluate, given)
+        run(current, profile, corpus[0], corpus[1], classes, split, device, digest, typed)
