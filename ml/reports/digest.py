@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ PLACES = ("corpora", "text_corpora", "device", "bundle")
 #: Parts of a row that nobody reads as text.
 BULKY = ("reliability_before", "reliability_after")
 DIGITS = 5
+#: An absolute path within a name or a sentence, and its last part.
+FOLDER = re.compile(r"(?<![\w.:/])/(?:[^\s/()]+/)+([^\s/()]+)")
 
 
 def digest(report: dict[str, Any]) -> dict[str, Any]:
@@ -51,8 +54,8 @@ def _portable(value: Any) -> Any:
     """Figures rounded; folders of this machine (encoders, profiles) by their last name."""
     if isinstance(value, float):
         return round(value, DIGITS)
-    if isinstance(value, str) and value.startswith("/"):
-        return Path(value).name
+    if isinstance(value, str):
+        return Path(value).name if value.startswith("/") else FOLDER.sub(r"\1", value)
     if isinstance(value, dict):
         return {name: _portable(own) for name, own in value.items()}
     if isinstance(value, list | tuple):

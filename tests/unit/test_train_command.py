@@ -11,6 +11,9 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 from typer.testing import CliRunner
 
 from ml.experiments.fusion_sweep import Sides, artificial_pairs, fitted_weight, sweep
+from ops.accuracy.page import page
+from ops.accuracy.section import section
+from ops.accuracy.stored import Stored
 from ops.cli.main import app
 from tests.corpora.acted import write_ravdess
 from tests.corpora.iemocap import write_iemocap
@@ -58,6 +61,11 @@ def report_of(folder: Path) -> dict[str, object]:
 def test_one_command_goes_from_a_corpus_to_a_report(world: Path) -> None:
     report = report_of(world)
 
+    assert report["command"].startswith("tenor train makiuchi2021 --corpus iemocap=IEMOCAP/")  # type: ignore[attr-defined]
+    models = {row["name"]: row for row in report["trained"]}  # type: ignore[attr-defined]
+    assert (
+        models["small"]["steps"] == [4, 4] and models["large"]["parameters"] > models["no-reconstruction"]["parameters"]
+    )
     assert report["folds"] == {"kind": "session", "names": ["iemocap-Ses01", "iemocap-Ses02"]}
     rows = {row["name"]: row for row in report["rows"]}  # type: ignore[attr-defined]
     assert {"small", "large", "no-reconstruction", "mel", "majority class", "mean-pooled encoder + linear"} <= set(rows)
@@ -162,10 +170,17 @@ def test_text_is_compared_over_families_of_encoders_in_the_corpus_own_split(tmp_
     out = tenor(
         *("train", "text", "--corpus", f"meld={tmp_path / 'MELD'}", "--classes", "7", "--encoders"),
         *(",".join(map(str, encoders)), "--out", tmp_path / "run", "--json", *SHORT),
+        *("--digest", tmp_path / "kept" / "meld.json"),
         home=tmp_path / "home",
     )
 
     report = json.loads(out)
+    # What is kept of it makes a page by itself, with the command that makes it again anywhere.
+    stored = Stored.read(tmp_path / "kept", tmp_path / "no-bundles")
+    for text in (section(stored), page(stored)):
+        assert "tenor train text --corpus meld=MELD/ --encoders" in text and str(tmp_path) not in text
+        assert all(f"| {row['n']} |" in text and f"{row['weighted_f1']:.3f}" in text for row in report["rows"])
+        assert all(f"| {family} |" in text for family in families)
     models = [row for row in report["rows"] if row["kind"] == "model"]
     assert [row["name"] for row in models] == [str(encoder) for encoder in encoders]
     # MELD's test part is tested, its dev part decides when to stop.

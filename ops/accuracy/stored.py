@@ -1,0 +1,41 @@
+"""The reports that are kept: digests of `tenor train` and `tenor evaluate`, and those of the shipped bundles."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.bundles.meta import SHIPPED
+
+REPORTS = Path(__file__).parent / "reports"
+BUNDLE_REPORT = "report.json"
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything that the accuracy pages are made of."""
+
+    #: Digests of `tenor train makiuchi2021`, of `tenor train text`, and of `tenor evaluate`, by name of the file.
+    speech: dict[str, Report]
+    text: dict[str, Report]
+    evaluations: dict[str, Report]
+    #: Reports of shipped bundles by the bundle's name.
+    bundles: dict[str, Report]
+
+    @classmethod
+    def read(cls, reports: Path = REPORTS, bundles: Path = SHIPPED) -> "Stored":
+        """Read what there is."""
+        found = {path.stem: _json(path) for path in sorted(reports.glob("*.json"))}
+        return cls(
+            speech={name: one for name, one in found.items() if one.get("recipe") == "makiuchi2021"},
+            text={name: one for name, one in found.items() if one.get("recipe") == "text"},
+            evaluations={name: one for name, one in found.items() if "profile" in one},
+            bundles={path.parent.name: _json(path) for path in sorted(bundles.glob(f"*/{BUNDLE_REPORT}"))},
+        )
+
+
+def _json(path: Path) -> Report:
+    report: Report = json.loads(path.read_text(encoding="utf-8"))
+    return report
