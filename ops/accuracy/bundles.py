@@ -6,7 +6,7 @@ from ml.reports.markdown import interval, share, table
 from ops.accuracy.stored import Report, Stored
 
 SPEECH, TEXT = "mini-speech", "mini-text"
-#: Corpora of the reports, which are lists of rows as `ml.experiments.outcomes.figures` makes them, the model's first.
+#: Corpora of the reports.
 SPOKEN = {"ravdess": "RAVDESS", "nemo": "nEMO"}
 WRITTEN = {"meld": "MELD", "goemotions": "GoEmotions"}
 
@@ -24,22 +24,25 @@ def bundle_tables(stored: Stored) -> list[str]:
 def _speech(report: Report) -> list[str]:
     cells = []
     for corpus, name in SPOKEN.items():
-        rows = report.get(corpus, [])
-        for model in (row for row in rows if row["kind"] == "model"):
-            same = [row for row in rows if row["recall"].keys() == model["recall"].keys()]
-            cells.append(
-                [
-                    f"{name}, {len([c for c, found in model['recall'].items() if found is not None])} classes",
-                    str(model["n"]),
-                    interval(model["balanced_accuracy"]),
-                    _floor(same, "balanced_accuracy"),
-                    share(model["ece_after"]),
-                ]
-            )
+        own, floor = report["corpora"][corpus], report["floor"]
+        classes = sum(found is not None for found in own["recall"].values())
+        cells.append(
+            [
+                name,
+                str(own["utterances"]),
+                str(own["speakers"]),
+                interval(own["four_classes"]["balanced_accuracy"]),
+                interval(floor[corpus]) if floor else "–",
+                f"{interval(own['all_classes']['balanced_accuracy'])} of {classes}",
+                share(report["calibration_error"][corpus]["after"]),
+            ]
+        )
+    header = ["", "n", "speakers", "balanced accuracy, 4 classes", "floor, same folds", "all classes", "ECE"]
     return [
-        "**`mini` by voice**, on people whom neither training nor the temperature saw, each in one fold:",
+        f"**`mini` by voice**, {len(report['folds'])} folds of whole speakers: each is scored by a model, and with a",
+        "temperature, that have not heard them. The floor is eGeMAPS features with an SVM:",
         "",
-        *table(["", "n", "balanced accuracy", "best simple model, same folds", "ECE"], cells),
+        *table(header, cells),
         "",
     ]
 
@@ -69,10 +72,5 @@ def _floor(rows: list[dict[str, Any]], figure: str) -> str:
     floors = [row for row in rows if row["kind"] == "baseline"]
     if not floors:
         return "–"
-    best = max(floors, key=lambda row: _value(row[figure]))
-    return f"{_value(best[figure]):.3f} ({best['name']})"
-
-
-def _value(figure: Any) -> float:
-    """A figure that may have an interval."""
-    return float(figure["value"] if isinstance(figure, dict) else figure)
+    best = max(floors, key=lambda row: float(row[figure]))
+    return f"{best[figure]:.3f} ({best['name']})"
