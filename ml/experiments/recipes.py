@@ -20,6 +20,8 @@ from ml.experiments.text_run import TextResults, run_text, train_final_text
 from ml.training.checkpoint import write_json
 from ml.training.splits import Fold
 
+#: The kind of bundle whose encoder learns before and apart from its classifier, without labels.
+LABEL_FREE = "voice-speech"
 MANIFEST, TEXT_MANIFEST = "manifest.parquet", "manifest-text.parquet"
 
 
@@ -127,10 +129,12 @@ def _report(
 
 
 def _seen_before(context: Context) -> list[str]:
-    """A bundle's encoder was trained on labels; where these corpora are among them, figures flatter."""
+    """What a bundle's encoder heard before; where these corpora are among it with labels, figures flatter."""
     known = bundled(context.plan.encoder) if set(context.plan.variants) - {"mel"} else None
     if known is None:
         return []
+    if known.kind == LABEL_FREE:
+        return [f"the encoder of {known.name} learned without labels, from other people's speech"]
     return [
         f"the encoder of {known.name} was trained itself, on {'; '.join(known.training_data)}: figures for these "
         "speakers are too good, except of the mel-input model and of baselines that do not use it"

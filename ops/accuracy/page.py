@@ -13,9 +13,8 @@ HEAD = (
     "# What the models are worth, in detail",
     "",
     "Every table has the command that makes it. `--digest FILE` of `tenor train` and `tenor evaluate` writes the JSON;",
-    "folders stand in capitals. An encoder that no label has touched (`label-free`) is made by",
-    "",
-    "    python -m ml.training.label_free --speech LIBRISPEECH/ --out label-free",
+    "folders stand in capitals. The encoder of `mini-speech`, which is the default, has learned from other people's",
+    "speech, without labels: no speaker below was heard by it.",
     "",
 )
 
