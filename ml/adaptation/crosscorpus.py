@@ -52,9 +52,9 @@ class Corpus:
 class Budget:
     """How long models learn."""
 
-    source_steps: int = 500
-    steps: int = 120
-    batch: int = 24
+    source_steps: int = 400
+    steps: int = 60
+    batch: int = 16
 
 
 @dataclass(frozen=True, slots=True)
