@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint types contracts check up down bench bench-alignment faults clean
+.PHONY: help setup demo test lint types contracts check up down bench bench-alignment retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench: setup ## COPY-and-upsert against row-by-row writing of scores
 
 bench-alignment: setup ## word and phone boundaries, diarization, speed, memory: DATA=folder ONLY=part,part
 	@$(BIN)/python -m ops.bench.alignment "$(or $(DATA),../shared/data)" --only "$(ONLY)"
+
+retrain-demo: setup ## labels in, a better model out, a poisoned set refused, rollback: CORPORA=folder
+	@$(BIN)/python -m ops.samples.retrain_demo $(if $(CORPORA),--corpora "$(CORPORA)")
 
 faults: setup ## break everything, then count: SEED=number FAULTS=100 CORPORA=folder ONLY=part of a name
 	@SEED="$(SEED)" FAULTS="$(FAULTS)" CORPORA="$(CORPORA)" ONLY="$(ONLY)" $(BIN)/python -m tests.faults
