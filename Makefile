@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo accuracy test lint types contracts check up down bench bench-alignment faults clean
+.PHONY: help setup demo accuracy test lint types contracts check up down bench bench-alignment retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench-alignment: setup ## word and phone boundaries, diarization, speed, memory:
 
 accuracy: setup ## write README's accuracy section from the reports in ops/accuracy and beside the bundles
 	@$(BIN)/python -m ops.accuracy
+
+retrain-demo: setup ## labels in, a better model out, a poisoned set refused, rollback: CORPORA=folder
+	@$(BIN)/python -m ops.samples.retrain_demo $(if $(CORPORA),--corpora "$(CORPORA)")
 
 faults: setup ## break everything, then count: SEED=number FAULTS=100 CORPORA=folder ONLY=part of a name
 	@SEED="$(SEED)" FAULTS="$(FAULTS)" CORPORA="$(CORPORA)" ONLY="$(ONLY)" $(BIN)/python -m tests.faults

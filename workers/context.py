@@ -132,14 +132,29 @@ def await_preload() -> None:
     _preloaded.wait()
 
 
+def _usual() -> tuple[str, dict[str, Any]]:
+    """Fingerprint and specification that the next job will probably pin: the usual profile's champion."""
+    from sqlalchemy import text
+
+    from ml.profiles import load_profile
+
+    profile = load_profile(settings().profile, trained=settings().models)
+    with engine().connect() as conn:
+        champion = conn.execute(
+            text("""
+                SELECT v.fingerprint, v.spec FROM profiles p JOIN profile_versions v ON v.id = p.champion_id
+                 WHERE p.name = :name
+            """),
+            {"name": profile.name},
+        ).one_or_none()
+    return (champion.fingerprint, champion.spec) if champion else (profile.fingerprint(), profile.resolve())
+
+
 def preload(queues: Collection[str]) -> None:
     """Load, ahead of the first task, what tasks of these queues will need; a failure waits for the task to name it."""
     try:
         if "gpu" in queues:
-            from ml.profiles import load_profile
-
-            profile = load_profile(settings().profile, trained=settings().models)
-            models(profile.fingerprint(), profile.resolve())
+            models(*_usual())
         if "align" in queues:
             import torch
 

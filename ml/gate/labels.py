@@ -30,7 +30,7 @@ class LabelRule:
     """Which labels are refused."""
 
     #: Where no labels are trusted yet: the share of the surest ones that may be contradicted.
-    limit: float = 0.35
+    limit: float = 0.27
     #: Where some are: by how much it may exceed theirs, and by how many standard errors.
     beyond_trusted: float = 0.12
     errors: float = 2.0

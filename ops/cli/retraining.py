@@ -83,7 +83,8 @@ def retrain(session: Session, wishes: Wishes) -> None:
         return
     done = False
     if wishes.corpus:
-        _register(session, engine, settings, profile, wishes.corpus)
+        alone = not (wishes.schedules or wishes.now or wishes.dry_run or wishes.off)
+        _register(session, engine, settings, profile, wishes.corpus, alone=alone)
         done = True
     if wishes.dry_run:
         _outlook(session, engine, settings, profile)
@@ -149,7 +150,9 @@ def _schedule(session: Session, engine: Engine, settings: Settings, profile: str
         _answer(session, made, f"{made.profile} is retrained {', '.join(reasons)}, if there are new labels.")
 
 
-def _register(session: Session, engine: Engine, settings: Settings, profile: str, said: Sequence[str]) -> None:
+def _register(
+    session: Session, engine: Engine, settings: Settings, profile: str, said: Sequence[str], *, alone: bool
+) -> None:
     places = []
     for one in said:
         name, _, folder = one.partition("=")
@@ -157,6 +160,8 @@ def _register(session: Session, engine: Engine, settings: Settings, profile: str
             raise NotUnderstood(f"--corpus {one} names no folder", hint="Write NAME=PATH, as in ravdess=RAVDESS/.")
         places.append((name, Path(folder).expanduser()))
     counts = retraining.register_corpora(engine, settings, profile, places)
+    if session.json_output and alone:
+        session.document({"profile": profile, "kept": counts})
     for name, count in counts.items():
         session.say(f"{name}: {count:,} labelled utterances are kept; no later version of {profile} may do worse on it")
 

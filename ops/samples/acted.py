@@ -1,11 +1,12 @@
 """A small labelled corpus for showing retraining: voices of the sample archive, bent so that they carry a label.
 
 Nobody should take this for emotion. It is speech enough for voice activity detection, the label is heard in tempo,
-brightness, pitch and loudness, and what is learned in one room fails in another: all that a demonstration needs.
+colour, pitch and loudness, and what is learned in one room fails in another: all that a demonstration needs.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ml.audio.decode import SAMPLE_RATE, decode
+from ml.corpora.types import LabelledUtterance
 from ops.samples import ARCHIVE
 
 CLASSES = ("angry", "happy", "neutral", "sad")
@@ -27,10 +29,10 @@ Samples = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a label is spoken: speed, brightness (first-order tilt), wavering of the pitch, loudness."""
+    """How a label is spoken: speed, the pitch (Hz) that the voice is coloured around, wavering, loudness."""
 
     speed: float
-    tilt: float
+    colour: float
     waver: float
     gain: float
 
@@ -38,16 +40,16 @@ class Manner:
 #: The same labels sound otherwise on the telephone, so that a model from the studio errs there.
 MANNERS: dict[Room, dict[str, Manner]] = {
     "studio": {
-        "angry": Manner(1.15, 0.95, 0.00, 1.0),
-        "happy": Manner(1.08, 0.40, 0.04, 1.0),
-        "neutral": Manner(1.00, 0.00, 0.00, 1.0),
-        "sad": Manner(0.85, -0.80, 0.00, 1.0),
+        "angry": Manner(1.15, 2600.0, 0.00, 1.0),
+        "happy": Manner(1.08, 1500.0, 0.04, 1.0),
+        "neutral": Manner(1.00, 850.0, 0.00, 1.0),
+        "sad": Manner(0.85, 450.0, 0.00, 0.6),
     },
     "telephone": {
-        "angry": Manner(1.00, -0.80, 0.04, 1.0),
-        "happy": Manner(1.15, 0.00, 0.00, 0.7),
-        "neutral": Manner(0.90, 0.95, 0.00, 1.0),
-        "sad": Manner(0.80, 0.40, 0.00, 0.5),
+        "angry": Manner(1.00, 1150.0, 0.04, 1.0),
+        "happy": Manner(1.15, 340.0, 0.00, 0.7),
+        "neutral": Manner(0.90, 2000.0, 0.00, 1.0),
+        "sad": Manner(0.80, 620.0, 0.00, 0.6),
     },
 }
 
@@ -59,6 +61,8 @@ class Clip:
     path: Path
     speaker: str
     label: str
+    language: str = "en"
+    gender: str | None = None
 
 
 def turns() -> list[tuple[str, Samples]]:
@@ -106,10 +110,17 @@ def spoken_as(turn: Samples, manner: Manner, pitch: float, rng: np.random.Genera
     waver = manner.waver * np.sin(2 * np.pi * 5.5 * clock / SAMPLE_RATE + float(rng.uniform(0, 6)))
     places = start + np.cumsum(speed * (1 + waver))
     samples = np.interp(places, np.arange(len(turn)), turn)
-    bright = samples - manner.tilt * np.concatenate([[0.0], samples[:-1]])
-    bright *= 0.25 * manner.gain * float(rng.normal(1.0, 0.05)) / max(float(np.abs(bright).max()), 1e-6)
+    coloured = _coloured(samples, manner.colour)
+    coloured *= 0.25 * manner.gain * float(rng.normal(1.0, 0.05)) / max(float(np.abs(coloured).max()), 1e-6)
     silence = np.zeros(int(SILENCE_S * SAMPLE_RATE))
-    return np.concatenate([silence, bright, silence])
+    return np.concatenate([silence, coloured, silence])
+
+
+def _coloured(samples: Samples, centre: float) -> Samples:
+    """Samples [n] with 14 dB more in half an octave around a frequency in Hz."""
+    hertz = np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), 1.0)
+    gain = 1 + 4 * np.exp(-0.5 * (np.log2(hertz / centre) / 0.25) ** 2)
+    return np.asarray(np.fft.irfft(np.fft.rfft(samples) * gain, n=len(samples)))
 
 
 def heard_in(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
@@ -123,14 +134,26 @@ def heard_in(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
     return np.asarray(np.fft.irfft(spectrum, n=len(samples)) + 3 * hiss)
 
 
+def copied(items: Iterable[LabelledUtterance], folder: Path) -> list[Clip]:
+    """Copies of a corpus's recordings of these classes, below a folder per speaker."""
+    clips = []
+    for item in items:
+        if item.label in CLASSES and item.audio_path is not None:
+            path = folder / item.speaker / item.audio_path.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(item.audio_path, path)
+            clips.append(Clip(path, item.speaker, item.label, item.language, item.gender))
+    return clips
+
+
 def write_labels(clips: Sequence[Clip], path: Path, *, flipped: float = 0.0, seed: int = 0) -> None:
     """Write the table that `tenor corpus import csv` reads; a share of the labels says another class."""
     rng = np.random.default_rng(seed)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["path", "label", "speaker", "language"])
+        rows.writerow(["path", "label", "speaker", "language", "gender"])
         for clip, label in zip(clips, flipped_labels(clips, flipped, rng), strict=True):
-            rows.writerow([clip.path.relative_to(path.parent), label, clip.speaker, "en"])
+            rows.writerow([clip.path, label, clip.speaker, clip.language, clip.gender])
 
 
 def flipped_labels(clips: Sequence[Clip], share: float, rng: np.random.Generator) -> Iterator[str]:

@@ -57,12 +57,19 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
     assert set(commands) == {
         *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
         *("sql", "up", "down", "doctor", "version", "train", "evaluate", "corpus", "labels"),
+        *("retrain", "rescore", "models"),
     }
-    corpus, labels = commands.pop("corpus"), commands.pop("labels")
+    corpus, labels, models = (commands.pop(name) for name in ("corpus", "labels", "models"))
     assert corpus.help and labels.help
     assert set(corpus.commands) == {"list", "import"}
     assert set(labels.commands) == {"import", "list", "show", "sample"}
-    for name, command in [*commands.items(), *corpus.commands.items(), *labels.commands.items()]:
+    assert set(models.commands) == {"list", "show", "runs", "compare", "promote", "rollback"}
+    for name, command in [
+        *commands.items(),
+        *corpus.commands.items(),
+        *labels.commands.items(),
+        *models.commands.items(),
+    ]:
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"

@@ -1,8 +1,10 @@
 """retrain.due: the tick that finds profiles due for retraining and keeps runs going. Any number of copies may run."""
 
 import json
+import shutil
 import uuid
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from celery import Task
@@ -12,7 +14,9 @@ from db.engine import is_passing
 from workers import context
 from workers.app import app
 from workers.retraining import runs
+from workers.retraining.evaluate import SCORES
 from workers.retraining.runner import send
+from workers.retraining.train import ADAPTED
 
 
 @app.task(bind=True, name="retrain.due")
@@ -26,6 +30,8 @@ def due(self: "Task[Any, Any]") -> str:
             made = insert_due(conn)
             runs.admit(conn)
         sent = send(self.app, engine, settings, again_s=settings.resend_s)
+        with engine.connect() as conn:
+            tidy(conn)
     except Exception as exc:
         if not is_passing(exc):
             raise
@@ -76,6 +82,20 @@ def insert(
         },
     ).scalar()
     return None if found is None else int(found)
+
+
+def tidy(conn: Connection) -> None:
+    """Remove what runs that ended lately have kept for the case of a kill; manifests, bundle and report stay."""
+    ended = conn.execute(
+        text("""
+            SELECT folder FROM training_runs
+             WHERE state NOT IN ('waiting', 'ready', 'running') AND finished_at > now() - interval '1 day'
+               AND folder IS NOT NULL
+        """)
+    ).scalars()
+    for folder in ended:
+        for kept in (Path(folder) / ADAPTED / "work", Path(folder) / SCORES):
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def new_labels(conn: Connection, profile_id: int) -> int:
