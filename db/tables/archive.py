@@ -135,6 +135,9 @@ class AlignmentSpeaker(Base):
     speaker_id: Mapped[int] = mapped_column(ForeignKey("speakers.id"), primary_key=True)
     channel: Mapped[int | None]
     embedding: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    usual: Mapped[list[float] | None] = mapped_column(
+        ARRAY(REAL), comment="how the voice usually sounds: how much is known (0 to 1), mean statistics times that"
+    )
 
 
 class UtteranceRow(Base):

@@ -11,7 +11,7 @@ from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
 from ml.audio.reader import Audio
 from ml.audio.vad import Segment
-from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector
+from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector, usual
 from ml.transcripts.naming import is_label
 
 #: Utterances whose samples are in memory at once while they are embedded.
@@ -30,15 +30,7 @@ def assign_speakers(
     said: dict[str, list[Draft]] = {}
     for draft, label in zip(drafts, labels, strict=True):
         said.setdefault(label, []).append(draft)
-    found = {
-        label: Speaker(
-            label=label,
-            named=own[0].speaker is not None and not is_label(label),
-            embedding=_embedding(audio, own),
-            channel=audio.origins[own[0].channel],
-        )
-        for label, own in said.items()
-    }
+    found = {label: _speaker(audio, label, own) for label, own in said.items()}
     utterances = [
         Utterance(
             number=0,
@@ -95,9 +87,12 @@ def _union(drafts: Sequence[Draft]) -> list[Segment]:
     return stretches
 
 
-def _embedding(audio: Audio, own: Sequence[Draft]) -> NDArray[np.float32]:
-    """A speaker's vector; no more utterances are read than it is made of."""
+def _speaker(audio: Audio, label: str, own: Sequence[Draft]) -> Speaker:
+    """A speaker by their first utterances; no more are read than are needed."""
+    from ml.features.voice import wave_statistics  # imports torch
+
     known: list[NDArray[np.float32]] = []
+    heard: list[NDArray[np.float32] | None] = []
     for begin in range(0, len(own), _TOGETHER):
         if len(known) >= UTTERANCES_PER_SPEAKER:
             break
@@ -106,4 +101,11 @@ def _embedding(audio: Audio, own: Sequence[Draft]) -> NDArray[np.float32]:
             for d in own[begin : begin + _TOGETHER]
         ]
         known += [embedding for embedding in speakers.embed_utterances(waves) if embedding is not None]
-    return speaker_vector(known)
+        heard += [wave_statistics(wave) for wave in waves]
+    return Speaker(
+        label=label,
+        named=own[0].speaker is not None and not is_label(label),
+        embedding=speaker_vector(known),
+        channel=audio.origins[own[0].channel],
+        usual=usual(heard[:UTTERANCES_PER_SPEAKER]),
+    )

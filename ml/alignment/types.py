@@ -62,13 +62,15 @@ class Speaker:
     """One voice of a recording.
 
     `named` tells a name that a transcript or manifest gives (an identity across recordings) from a label of our own
-    ("speaker 1"), which belongs to this recording only. `embedding` is float32 [256].
+    ("speaker 1"), which belongs to this recording only. `embedding` is float32 [256], `usual` how the voice usually
+    sounds (`ml.features.speaker.usual`; empty: unknown).
     """
 
     label: str
     named: bool
     embedding: NDArray[np.float32]
     channel: int | None = None
+    usual: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class BundleMeta:
     """One model: what it is, what it was trained on, and what it may be used for."""
 
     name: str
-    #: Which loader understands `config`: "makiuchi-speech" or "makiuchi-text".
+    #: Which loader understands `config`: "makiuchi-speech", "voice-speech" or "makiuchi-text".
     kind: str
     config: dict[str, Any]
     labels: tuple[str, ...]

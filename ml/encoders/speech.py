@@ -17,6 +17,7 @@ from ml.encoders.framing import FIELD, centre, centred_frames
 from ml.encoders.loading import HINT, load_whole
 from ml.encoders.source import verified_folder
 from ml.errors import ModelError
+from ml.features.tracks import normalise as normalise  # of the whole utterance, as `do_normalize` wants it
 
 #: Shorter waveforms give no frame: the receptive field of the convolutions is 25 ms.
 MIN_SAMPLES = FIELD
@@ -72,12 +73,6 @@ def accumulate_layers(model: Wav2Vec2Model, weights: Tensor) -> Iterator[LayerAv
     finally:
         for handle in handles:
             handle.remove()
-
-
-def normalise(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Zero mean and unit variance over the utterance, as wav2vec 2.0 checkpoints with `do_normalize` expect."""
-    wave = waveform.astype(np.float64)
-    return np.asarray((wave - wave.mean()) / np.sqrt(wave.var() + 1e-7), dtype=np.float32)
 
 
 class SpeechEncoder:

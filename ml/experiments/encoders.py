@@ -17,6 +17,7 @@ from ml.encoders.framing import centre
 from ml.encoders.speech import SpeechEncoder, normalise
 from ml.encoders.text import TextEncoder
 from ml.errors import ModelError
+from ml.profiles.sides import KINDS
 
 
 def bundled(name: str) -> BundleMeta | None:
@@ -33,7 +34,7 @@ def speech_encoder(name: str, device: str) -> SpeechEncoder:
     if meta is None:
         encoder = SpeechEncoder.load(name, device=device)
     else:
-        if meta.kind != "makiuchi-speech":
+        if meta.kind not in KINDS["speech"]:
             raise ModelError(f"bundle {name} holds a {meta.kind} model, no speech encoder")
         encoder = SpeechEncoder.from_tensors(meta.config["encoder"], load_bundle(name).part("encoder"), device=device)
         encoder.do_normalize = bool(meta.config["do_normalize"])

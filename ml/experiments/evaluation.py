@@ -17,7 +17,8 @@ from ml.emotions import EMOTIONS
 from ml.experiments.dataset import DataUnsuitable, described
 from ml.experiments.outcomes import Outcome, figures
 from ml.experiments.speech_preparation import Counted, waveform
-from ml.features.speaker import SIZE, UTTERANCES_PER_SPEAKER, speaker_vector
+from ml.features.speaker import UTTERANCES_PER_SPEAKER, VECTOR, speaker_vector, usual, whole_vector
+from ml.features.voice import wave_statistics
 from ml.inference.engine import Engine, UtteranceAudio
 from ml.models.fusion import to_label_set
 from ml.profiles import load_profile
@@ -117,7 +118,9 @@ def voices_of(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str,
     vectors = {}
     spoken = sum(map(bool, own.values()))
     for speaker, chosen in own.items():
-        vectors[speaker] = speaker_vector(embed_utterances([waveform(item) for item in chosen]) if chosen else [])
+        waves = [waveform(item) for item in chosen]
+        embedding = speaker_vector(embed_utterances(waves) if waves else [])
+        vectors[speaker] = whole_vector(embedding, usual([wave_statistics(wave) for wave in waves]))
         if chosen:
             counted("voices", len(vectors), max(spoken, len(vectors)))
     return vectors
@@ -133,7 +136,7 @@ def scored_items(
         for item in items
     ]
     extract = engine.extract(audio)
-    vectors = np.stack([voices.get(item.speaker, np.zeros(SIZE, np.float32)) for item in items])
+    vectors = np.stack([voices.get(item.speaker, np.zeros(VECTOR, np.float32)) for item in items])
     speech, text = engine.speech(extract, vectors), engine.text(extract)
     return speech, text, engine.fuse(speech, text)
 

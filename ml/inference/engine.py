@@ -57,7 +57,7 @@ class Engine:
         return Extract(self._speech.frames([item.samples for item in items]), tokens, notes)
 
     def speech(self, extract: Extract, speaker_vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities [N, 7] by voice; `speaker_vectors` [N, 256]. NaN rows where an utterance gave no frame."""
+        """Probabilities [N, 7] by voice; `speaker_vectors` [N, VECTOR]. NaN rows where an utterance gave no frame."""
         own = self._speech.scores(extract.frames, speaker_vectors)
         return to_label_set(own, tuple(self._spec["speech"]["labels"]), self._labels, EMOTIONS)
 

@@ -1,4 +1,4 @@
-"""Source A's models at work: an encoder, and a head from a bundle."""
+"""Bundled models at work: an encoder, and a head from a bundle (source A's, or the classifier of voices)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from ml.errors import ModelError
 from ml.features.mel import mel_spectrogram
 from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.models.makiuchi.text import TextEmotionCnn
+from ml.models.voice import VoiceEmotionModel
 
 #: Longer utterances are encoded in pieces of at most this many samples, so memory does not grow with them.
 MAX_PIECE = round(MAX_PASS_S * SAMPLE_RATE)
@@ -46,14 +47,15 @@ class MakiuchiSpeech:
     encoder: FrameEncoder
     #: [layers + 1], index 0 before the first block; None: the encoder has no layers to average.
     layer_weights: NDArray[np.float32] | None
-    head: SpeechEmotionModel
+    head: SpeechEmotionModel | VoiceEmotionModel
     temperature: float
 
     @classmethod
     def load(cls, side: dict[str, Any], device: str) -> "MakiuchiSpeech":
         """Build from a side of a specification; raises `ModelError`."""
         bundle = load_bundle(side["location"], side["sha256"])
-        head = SpeechEmotionModel.from_config(side["config"]["head"])
+        kind = VoiceEmotionModel if side["kind"] == "voice-speech" else SpeechEmotionModel
+        head = kind.from_config(side["config"]["head"])
         _fill(head, bundle)
         encoder, weights = _frame_encoder(side, bundle, device)
         return cls(encoder, weights, head.eval().to(device), side["temperature"])
@@ -67,8 +69,9 @@ class MakiuchiSpeech:
     def scores(
         self, frames: Sequence[NDArray[np.float32]], speaker_vectors: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Probabilities [N, labels] of frames and speaker vectors [N, 256]."""
-        return self.head.predict(frames, speaker_vectors, temperature=self.temperature)
+        """Probabilities [N, labels] of frames and speaker vectors [N, VECTOR], of which a head reads its beginning."""
+        own = speaker_vectors[:, : self.head.config.speaker_size]
+        return self.head.predict(frames, own, temperature=self.temperature)
 
 
 @dataclass(frozen=True, slots=True)

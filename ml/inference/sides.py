@@ -41,7 +41,7 @@ class TextSide(Protocol):
 def load_speech(side: dict[str, Any], device: str) -> SpeechSide:
     """The speech model of a specification's `speech`; raises `ModelError` when it is missing, changed or unusable."""
     match side["kind"]:
-        case "makiuchi-speech":
+        case "makiuchi-speech" | "voice-speech":
             return MakiuchiSpeech.load(side, device)
         case "hub-speech":
             return HubSpeech.load(side, device)

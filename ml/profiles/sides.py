@@ -13,8 +13,8 @@ from ml.models.hub.labels import LabelMap, LabelMapInvalid
 from ml.profiles.errors import NotTrained, ProfileInvalid
 
 SideName = Literal["speech", "text"]
-#: The kind of bundle that each side takes.
-KINDS = {"speech": "makiuchi-speech", "text": "makiuchi-text"}
+#: The kinds of bundle that each side takes.
+KINDS = {"speech": ("makiuchi-speech", "voice-speech"), "text": ("makiuchi-text",)}
 #: The ends of architectures' names that have a classifier on top, over sound or over text.
 _CLASSIFIERS = ("ForSequenceClassification", "ForAudioClassification")
 
@@ -54,7 +54,7 @@ class BundleSide:
     def resolve(self, side: SideName) -> dict[str, Any]:
         """See `Side.resolve`; raises `BundleMissing`, `BundleCorrupt`, `NotTrained` or `ProfileInvalid`."""
         meta = self._meta()
-        if meta.kind != KINDS[side]:
+        if meta.kind not in KINDS[side]:
             raise ProfileInvalid(f"{self.location} is used for {side}, but it is a {meta.kind} model")
         return {
             "location": self.location,

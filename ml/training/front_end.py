@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
+from ml.features.tracks import BANDS, ENERGY, F0, HOP, TRACKS, VOICED, VOICING, WINDOW, Floats
 from ml.training.speech_data import Noise
-from ml.training.tracks import BANDS, ENERGY, F0, HOP, TRACKS, VOICED, VOICING, WINDOW, Floats
 
 #: Fields of `Wav2Vec2Config`: 400 samples every 320, then two layers within the frame.
 CONVOLUTIONS: dict[str, Any] = {
@@ -63,6 +63,8 @@ class FrameBank:
         self._means = np.repeat([np.float32(wave.mean()) for wave in waves], counts)
         self._scales = np.repeat([np.float32(1 / (wave.std() + 1e-3)) for wave in waves], counts)
         self._tracks = np.concatenate(list(tracks))
+        #: Frames of the same waveform from each on, itself included.
+        self._following = np.concatenate([np.arange(n, 0, -1) for n in counts])
         self.standard = Standard.of(self._tracks.astype(np.float32))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -71,6 +73,14 @@ class FrameBank:
         frames = self._samples[self._starts[picked][:, None] + np.arange(WINDOW)].astype(np.float32)
         scaled = (frames - self._means[picked][:, None]) * self._scales[picked][:, None]
         return scaled, self._tracks[picked].astype(np.float32)
+
+    def crops(self, count: int, frames: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Stretches [count, 80 + 320 · frames] of waveforms of unit variance, and their tracks [count, frames, 83]."""
+        picked = rng.choice(np.flatnonzero(self._following >= frames), size=count)
+        samples = np.arange((frames - 1) * HOP + WINDOW)
+        waves = self._samples[self._starts[picked][:, None] + samples].astype(np.float32)
+        scaled = (waves - self._means[picked][:, None]) * self._scales[picked][:, None]
+        return scaled, self._tracks[picked[:, None] + np.arange(frames)].astype(np.float32)
 
 
 def spectrum_filters() -> Floats:

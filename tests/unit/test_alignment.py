@@ -16,6 +16,7 @@ from ml.alignment.recording import align_recording
 from ml.alignment.registry import AlignerUnknown
 from ml.alignment.tokens import tokens
 from ml.audio.decode import SAMPLE_RATE, decode
+from ml.features.speaker import USUAL
 from ml.transcripts import read_transcript
 from ops.samples import ARCHIVE
 
@@ -79,6 +80,7 @@ def test_a_timed_two_channel_call_has_its_turns_speakers_and_words() -> None:
     assert sum(u.words is not None for u in alignment.utterances) >= 0.8 * len(turns)
     for speaker in alignment.speakers.values():
         assert speaker.embedding.shape == (256,) and np.isfinite(speaker.embedding).all()
+        assert speaker.usual.shape == (USUAL,) and 0 < speaker.usual[0] < 1 and np.isfinite(speaker.usual).all()
 
 
 def test_plain_text_gives_utterances_with_times(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.bundles import BundleCorrupt
 from ml.errors import ModelError
+from ml.features.speaker import VECTOR
 from ml.inference.engine import Engine, UtteranceAudio
 from ml.inference.extract import Extract
 from ml.inference.makiuchi import MAX_PIECE
@@ -33,7 +34,7 @@ def sound(seconds: float, seed: int = 0) -> NDArray[np.float32]:
 
 
 def voices(count: int) -> NDArray[np.float32]:
-    return np.random.default_rng(9).random((count, 256), dtype=np.float32)
+    return np.random.default_rng(9).random((count, VECTOR), dtype=np.float32)
 
 
 MIXED = [

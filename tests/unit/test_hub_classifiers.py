@@ -14,6 +14,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, 
 from ml.checkpoints.errors import CheckpointChanged, CheckpointMissing, CheckpointPickled, CheckpointUnsupported
 from ml.emotions import EMOTIONS
 from ml.errors import ModelError
+from ml.features.speaker import VECTOR
 from ml.inference.engine import Engine, UtteranceAudio
 from ml.inference.extract import Extract
 from ml.models.hub.audio import AudioClassifier
@@ -170,7 +171,7 @@ MIXED = [
 def scores(engine: Engine, items: list[UtteranceAudio]) -> list[NDArray[np.float64]]:
     # Between stages an extract is tensors.
     extract = Extract.from_tensors(engine.extract(items).to_tensors())
-    speech, text = engine.speech(extract, np.zeros((len(items), 256), np.float32)), engine.text(extract)
+    speech, text = engine.speech(extract, np.zeros((len(items), VECTOR), np.float32)), engine.text(extract)
     return [speech, text, engine.fuse(speech, text)]
 
 

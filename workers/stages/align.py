@@ -157,14 +157,15 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
         ).scalar_one()
         conn.execute(
             text("""
-                INSERT INTO alignment_speakers (alignment_id, speaker_id, channel, embedding)
-                VALUES (:alignment, :speaker, :channel, :embedding)
+                INSERT INTO alignment_speakers (alignment_id, speaker_id, channel, embedding, usual)
+                VALUES (:alignment, :speaker, :channel, :embedding, :usual)
             """),
             {
                 "alignment": member.alignment_id,
                 "speaker": speaker_ids[label],
                 "channel": speaker.channel,
                 "embedding": [float(value) for value in speaker.embedding],
+                "usual": [float(value) for value in speaker.usual],
             },
         )
     write_utterances(

@@ -81,17 +81,19 @@ def items(claim: Claim) -> list[Item]:
 
 
 def speaker_vectors(claim: Claim, batch: Sequence[Item]) -> NDArray[np.float32]:
-    """The voice embedding [N, 256] of each utterance's speaker."""
+    """The vector [N, VECTOR] of each utterance's speaker; alignments of older versions of Tenor know no usual voice."""
+    from ml.features.speaker import whole_vector
+
     with context.engine().connect() as conn:
         rows = conn.execute(
             text("""
-                SELECT s.alignment_id, s.speaker_id, s.embedding
+                SELECT s.alignment_id, s.speaker_id, s.embedding, s.usual
                   FROM alignment_speakers s
                  WHERE s.alignment_id IN (SELECT alignment_id FROM batch_members WHERE batch_id = :batch)
             """),
             {"batch": claim.batch_id},
         ).all()
-    known = {(row.alignment_id, row.speaker_id): np.asarray(row.embedding, dtype=np.float32) for row in rows}
+    known = {(row.alignment_id, row.speaker_id): whole_vector(row.embedding, row.usual or ()) for row in rows}
     return np.stack([known[item.alignment_id, item.speaker_id] for item in batch])
 
 

@@ -42,6 +42,12 @@ _WINDOW_CORRELATION = np.fft.irfft(np.abs(np.fft.rfft(_LONG_WINDOW, _FFT)) ** 2)
 _WINDOW_SHAPE = (_WINDOW_CORRELATION / _WINDOW_CORRELATION[0]).astype(np.float32)
 
 
+def normalise(waveform: Floats) -> Floats:
+    """Zero mean and unit variance over the utterance, as wav2vec 2.0 checkpoints with `do_normalize` expect."""
+    wave = waveform.astype(np.float64)
+    return np.asarray((wave - wave.mean()) / np.sqrt(wave.var() + 1e-7), dtype=np.float32)
+
+
 def frame_count(samples: int) -> int:
     """Frames of 25 ms every 20 ms that fit into so many samples."""
     return max(0, (samples - WINDOW) // HOP + 1)
@@ -82,63 +88,3 @@ def _without_jumps(f0: Floats) -> Floats:
         return f0
     median = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(f0, 2, mode="edge"), 5), axis=1)
     return np.where(np.abs(f0 - median) > 0.3, median, f0)
-
-
-def bands16(values: Floats) -> Floats:
-    """Columns as they are, but the 80 bands as 16 means of five."""
-    bands = values[:, :BANDS].reshape(len(values), 16, 5).mean(axis=2)
-    return np.concatenate([bands, values[:, BANDS:]], axis=1)
-
-
-#: Columns of `functionals` that follow a change of pitch: mean, 10th, 50th and 90th percentile of F0.
-F0_FUNCTIONALS = (0, 2, 3, 4)
-LENGTH_FUNCTIONAL = 13
-FUNCTIONALS = 68
-
-
-def voiced_rows(values: Floats) -> NDArray[np.bool_]:
-    """Which of the frames [n, 83] are voiced; at least five, the most voiced ones."""
-    voicing = values[:, VOICING]
-    voiced: NDArray[np.bool_] = voicing > VOICED
-    if voiced.sum() < 5:
-        voiced = voicing >= np.sort(voicing)[-min(5, len(voicing))]
-    return voiced
-
-
-def functionals(values: Floats) -> Floats:
-    """[68] statistics of an utterance's tracks [frames ≥ 3, 83]: pitch, voice, loudness, rhythm and spectrum.
-
-    The same families as eGeMAPS (Eyben et al., IEEE TAC 2016), whose functionals a plain SVM turns into emotions.
-    """
-    voiced, energy = voiced_rows(values), values[:, ENERGY]
-    bands = bands16(values)[:, :16]
-    changes = np.diff(energy)
-    peaks = (changes[:-1] > 0) & (changes[1:] <= 0) & (energy[1:-1] > -2)
-    loudness = [*np.percentile(energy, [20, 50, 80]), np.abs(changes).mean(), energy[voiced].std()]
-    parts = [
-        _pitch_functionals(values[voiced, F0], np.flatnonzero(voiced)),
-        [voiced.mean(), values[voiced, VOICING].mean(), values[voiced, VOICING].std()],
-        [(energy > -4).mean(), len(values) / 100, *loudness, 10 * peaks.sum() / len(energy)],
-        bands[voiced].mean(axis=0),
-        bands[voiced].std(axis=0),
-        np.abs(np.diff(bands, axis=0)).mean(axis=0),
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def higher(values: Floats, octaves: float) -> Floats:
-    """Functionals [68] of the same utterance at another pitch."""
-    result = values.copy()
-    result[list(F0_FUNCTIONALS)] += octaves
-    return result
-
-
-def _pitch_functionals(f0: Floats, frames: NDArray[np.int64]) -> list[float]:
-    """Mean, deviation, percentiles, slope per second, movement and fall of F0 at voiced frames."""
-    seconds = frames * HOP / SAMPLE_RATE
-    slope = np.polyfit(seconds, f0, 1)[0] if len(f0) > 1 else 0.0
-    steps = np.diff(f0)[np.diff(frames) == 1]
-    steps = steps if len(steps) > 1 else np.zeros(2)
-    half = len(f0) // 2
-    fall = f0[half:].mean() - f0[:half].mean() if half else 0.0
-    return [f0.mean(), f0.std(), *np.percentile(f0, [10, 50, 90]), slope, np.abs(steps).mean(), steps.std(), fall]
