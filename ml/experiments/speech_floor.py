@@ -19,7 +19,8 @@ from ml.experiments.baselines import support_vectors
 from ml.experiments.egemaps import functionals
 from ml.training.metrics import bootstrap
 from ml.training.speech_data import load_clips
-from ml.training.speech_report import FOUR, speaker_folds
+from ml.training.speech_report import speaker_folds
+from ml.training.voice_bank import FOUR
 
 
 def floor_of(
