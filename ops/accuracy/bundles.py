@@ -39,9 +39,9 @@ def _speech(report: Report) -> list[str]:
         )
     header = ["", "n", "speakers", "balanced accuracy, 4 classes", "floor, same folds", "all classes", "ECE"]
     return [
-        f"**`mini` by voice** ([card](ml/bundles/shipped/{SPEECH}/MODEL_CARD.md)), {len(report['folds'])} folds of whole",
-        "speakers: each is scored by a model, and with a temperature, that have not heard them. The floor is eGeMAPS",
-        "features with an SVM:",
+        f"**`mini` by voice** ([card](ml/bundles/shipped/{SPEECH}/MODEL_CARD.md)), {len(report['folds'])} folds of",
+        "whole speakers: each is scored by a model, and with a temperature, that have not heard them. The floor is",
+        "eGeMAPS features with an SVM:",
         "",
         *table(header, cells),
         "",
