@@ -41,6 +41,8 @@ def train_makiuchi(context: Context) -> dict[str, Any]:
         "probe": probes(speech.results),
         "curves": _curves(speech.results),
         "trained": trained(speech.results),
+        # Which encoder it was, by the hash of its weights: a bundle's name stays when its weights change.
+        "features": dict(speech.prepared.data.shelves),
     }
     text = _text_beside(context, speech) if plan.text_encoders else None
     weights = (0.6, 0.4)

@@ -9,7 +9,7 @@ from typing import Any
 #: Parts of a report that stay as they are.
 KEPT = (
     *("command", "versions", "recipe", "profile", "corpus", "split", "fingerprint", "licences", "classes", "data"),
-    *("folds", "trained", "missing", "notes", "reconstruction", "probe", "modalities"),
+    *("folds", "trained", "features", "missing", "notes", "reconstruction", "probe", "modalities"),
 )
 #: Parts of a plan that say where, not what.
 PLACES = ("corpora", "text_corpora", "device", "bundle")

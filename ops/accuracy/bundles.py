@@ -15,9 +15,9 @@ def bundle_tables(stored: Stored) -> list[str]:
     """A table for every bundle that has a report."""
     lines: list[str] = []
     if SPEECH in stored.bundles:
-        lines += _speech(stored.bundles[SPEECH])
+        lines += [*_speech(stored.bundles[SPEECH]), *stored.commands[SPEECH], ""]
     if TEXT in stored.bundles:
-        lines += _text(stored.bundles[TEXT])
+        lines += [*_text(stored.bundles[TEXT]), *stored.commands[TEXT], ""]
     return lines
 
 
@@ -39,8 +39,9 @@ def _speech(report: Report) -> list[str]:
         )
     header = ["", "n", "speakers", "balanced accuracy, 4 classes", "floor, same folds", "all classes", "ECE"]
     return [
-        f"**`mini` by voice**, {len(report['folds'])} folds of whole speakers: each is scored by a model, and with a",
-        "temperature, that have not heard them. The floor is eGeMAPS features with an SVM:",
+        f"**`mini` by voice** ([card](ml/bundles/shipped/{SPEECH}/MODEL_CARD.md)), {len(report['folds'])} folds of",
+        "whole speakers: each is scored by a model, and with a temperature, that have not heard them. The floor is",
+        "eGeMAPS features with an SVM:",
         "",
         *table(header, cells),
         "",
@@ -61,7 +62,8 @@ def _text(report: Report) -> list[str]:
         for model in report[corpus][:1]
     ]
     return [
-        "**`mini` by words**, seven classes, on the corpora's own development files, which trained nothing:",
+        f"**`mini` by words** ([card](ml/bundles/shipped/{TEXT}/MODEL_CARD.md)), seven classes, on the corpora's own",
+        "development files, which trained nothing:",
         "",
         *table(["", "n", "weighted F1", "best simple model", "balanced accuracy", "ECE"], cells),
         "",

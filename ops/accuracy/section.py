@@ -38,7 +38,8 @@ def section(stored: Stored) -> str:
     for report in stored.text.values():
         lines += _text(report)
     lines += [
-        "Brackets hold 95 % confidence intervals by bootstrap over speakers; ECE is the expected calibration error.",
+        "Brackets hold 95 % confidence intervals by bootstrap over speakers (of `mini`'s texts, dialogues); ECE is the",
+        "expected calibration error.",
         "Recall by class, reconstruction, speakers in the codes, weights of voice and words, `tenor evaluate`: see",
         "[ops/accuracy](ops/accuracy/README.md). `make accuracy` writes this section from the reports kept there.",
         "",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.bundles.meta import SHIPPED
+from ml.bundles.meta import CARD, SHIPPED
 
 REPORTS = Path(__file__).parent / "reports"
 BUNDLE_REPORT = "report.json"
@@ -23,19 +23,29 @@ class Stored:
     evaluations: dict[str, Report]
     #: Reports of shipped bundles by the bundle's name.
     bundles: dict[str, Report]
+    #: The commands that make these bundles, as their model cards have them.
+    commands: dict[str, list[str]]
 
     @classmethod
     def read(cls, reports: Path = REPORTS, bundles: Path = SHIPPED) -> "Stored":
         """Read what there is."""
         found = {path.stem: _json(path) for path in sorted(reports.glob("*.json"))}
+        shipped = {path.parent.name: path for path in sorted(bundles.glob(f"*/{BUNDLE_REPORT}"))}
         return cls(
             speech={name: one for name, one in found.items() if one.get("recipe") == "makiuchi2021"},
             text={name: one for name, one in found.items() if one.get("recipe") == "text"},
             evaluations={name: one for name, one in found.items() if "profile" in one},
-            bundles={path.parent.name: _json(path) for path in sorted(bundles.glob(f"*/{BUNDLE_REPORT}"))},
+            bundles={name: _json(path) for name, path in shipped.items()},
+            commands={name: _made_by(path.with_name(CARD)) for name, path in shipped.items()},
         )
 
 
 def _json(path: Path) -> Report:
     report: Report = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+def _made_by(card: Path) -> list[str]:
+    """The indented lines of a card's last section."""
+    _, _, made = card.read_text(encoding="utf-8").partition("\n## Made by\n")
+    return [line for line in made.splitlines() if line.startswith("    ")]
