@@ -96,9 +96,8 @@ def start(engine: Engine, settings: "Settings", profile: str, plan: Mapping[str,
     """
     from workers.app import app
     from workers.retraining import due, runner
-    from workers.retraining.train import plan_of
 
-    plan_of(dict(plan))
+    _check(plan)
     with engine.begin() as conn:
         profile_id = profile_of(conn, profile, settings)
         if not now and not due.new_labels(conn, profile_id):
@@ -120,9 +119,7 @@ def set_schedule(
     drift_limit: float | None = None,
 ) -> Schedule:
     """Retrain a profile from now on for these reasons, in the place of those before."""
-    from workers.retraining.train import plan_of
-
-    plan_of(dict(plan))
+    _check(plan)
     with engine.begin() as conn:
         profile_id = profile_of(conn, profile, settings)
         conn.execute(
@@ -143,6 +140,19 @@ def set_schedule(
         )
         name = conn.execute(text("SELECT name FROM profiles WHERE id = :p"), {"p": profile_id}).scalar_one()
     return Schedule(str(name), True, interval_s, min_labels, drift_limit, dict(plan))
+
+
+def _check(plan: Mapping[str, Any]) -> None:
+    """Raise `PlanInvalid` for a plan that no run could follow."""
+    from workers.retraining.train import plan_of
+
+    made = plan_of(dict(plan))
+    if made.names != ("finetune",):
+        # Knowing all methods takes loading torch.
+        from ml.adaptation.registry import card_of
+
+        for choice in made.methods:
+            card_of(choice)
 
 
 def stop_schedule(engine: Engine, settings: "Settings", profile: str) -> None:

@@ -29,8 +29,8 @@ WORKERS: Mapping[str, Worker] = {
     "ingest": Worker("ingest", ("-c", "1", "--max-tasks-per-child", "100")),
     "align": Worker("align", ("-c", str(max(1, (os.cpu_count() or 2) // 2)), "--max-tasks-per-child", "200")),
     "gpu": Worker("gpu", ("-c", "1")),
-    # A process of its own for every stage: what training has taken is given back.
-    "retrain": Worker("retrain", ("-c", "1", "--max-tasks-per-child", "1")),
+    # About a run for each process: what training has taken is given back.
+    "retrain": Worker("retrain", ("-c", "1", "--max-tasks-per-child", "4")),
     "maintenance": Worker("maintenance", ("-P", "solo")),
 }
 

@@ -13,9 +13,12 @@ from tests.acceptance.house import SAMPLES, House
 from tests.unit.two_domains import champion as random_champion
 from tests.unit.two_domains import corpus
 
+pytestmark = pytest.mark.timeout(1800)
 #: A random model learns these voices in a few hundred steps of milliseconds.
 STEPS = 240
 TRAINING = ("--set", f"head_steps={STEPS}", "--set", "save_every=20", "--set", "head_rate=0.01", "--set", "batch=16")
+#: For a busy machine; a quiet one takes seconds.
+PATIENCE_S = 600.0
 QUICK = {"TENOR_RETRAIN_TICK_S": "1", "TENOR_THREADS": "1", "TENOR_RETRAIN_NICE": "0"}
 
 
@@ -50,7 +53,7 @@ def table(items: list[LabelledUtterance], path: Path, *, flip: bool = False) -> 
 def labelled(house: House, tmp_path_factory: pytest.TempPathFactory) -> list[LabelledUtterance]:
     """An archive of generated voices, enqueued; labels of the first twelve people, imported."""
     folder = tmp_path_factory.mktemp("voices")
-    items = corpus(folder, "calls", speakers=16, takes=4)
+    items = corpus(folder, "calls", speakers=16, takes=3)
     job = house.json("enqueue", str(folder))["job_id"]
     first = [item for item in items if int(item.speaker.rpartition("-")[2]) < 12]
     house.run("corpus", "import", "csv", str(table(first, folder / "first.csv")))
@@ -59,7 +62,7 @@ def labelled(house: House, tmp_path_factory: pytest.TempPathFactory) -> list[Lab
     return items
 
 
-def ended(house: House, run: int, timeout_s: float = 200) -> dict[str, Any]:
+def ended(house: House, run: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
     final = "SELECT * FROM training_runs WHERE id = :r AND state IN ('done', 'refused', 'failed', 'cancelled')"
     return house.wait(lambda: house.rows(final, r=run), f"run {run} ends", timeout_s)[0]  # type: ignore[no-any-return]
 
@@ -81,7 +84,7 @@ def test_a_run_that_is_killed_in_the_middle_of_training_ends_with_the_same_model
     run = start(house, "--by-hand")
     training = "SELECT owner FROM training_runs WHERE id = :r AND stage = 'train' AND state = 'running'"
     training += " AND progress ->> 'doing' LIKE 'training: %' AND CAST(progress ->> 'done' AS int) BETWEEN 40 AND 200"
-    (row,) = house.wait(lambda: house.rows(training, r=run), "training is under way")
+    (row,) = house.wait(lambda: house.rows(training, r=run), "training is under way", PATIENCE_S)
     os.kill(int(row["owner"].split("/")[2]), signal.SIGKILL)
     killed = ended(house, run)
 
@@ -94,12 +97,11 @@ def test_a_run_that_is_cancelled_stops_and_leaves_the_champion(house: House, lab
     before = house.one("SELECT champion_id FROM profiles WHERE name = 'tiny'")
     run = start(house, "--set", "head_steps=100000")
     head = "SELECT FROM training_runs WHERE id = :r AND progress ->> 'doing' LIKE 'training: head%'"
-    house.wait(lambda: house.rows(head, r=run), "it trains")
+    house.wait(lambda: house.rows(head, r=run), "it trains", PATIENCE_S)
     house.run("models", "runs", "--cancel", str(run))
-    # The worker notices and takes the next one.
-    after = ended(house, start(house, "--by-hand", "--set", "head_steps=1"))
-    assert house.one("SELECT state FROM training_runs WHERE id = :r", r=run) == "cancelled"
-    assert after["state"] in {"done", "refused"}
+    # The worker notices, and is free for the runs of the tests below.
+    free = "SELECT FROM training_runs WHERE id = :r AND owner IS NULL AND state = 'cancelled'"
+    assert house.rows(free, r=run)
     assert house.one("SELECT champion_id FROM profiles WHERE name = 'tiny'") == before
 
 
@@ -110,13 +112,13 @@ def test_the_schedule_fires_and_a_promotion_reaches_workers_while_a_running_job_
     old = house.json("enqueue", str(SAMPLES))["job_id"]
     house.run("pause", str(old))
     # When new labels make the schedule due
-    house.run("retrain", "--min-labels", "16", *TRAINING)
+    house.run("retrain", "--min-labels", "12", *TRAINING)
     latest = house.one("SELECT coalesce(max(id), 0) FROM training_runs")
     people = {"calls-12"}
     new = [item for item in labelled if item.speaker in people]
     house.run("corpus", "import", "csv", str(table(new, tmp_path / "more.csv")))
     made = "SELECT id FROM training_runs WHERE id > :l AND trigger = 'labels'"
-    (row,) = house.wait(lambda: house.rows(made, l=latest), "the schedule fires")
+    (row,) = house.wait(lambda: house.rows(made, l=latest), "the schedule fires", PATIENCE_S)
     run = ended(house, row["id"])
     assert run["decision"] == "promoted", run["reason"]
     # Then jobs from now on pin the new version, and the old one goes on with its own

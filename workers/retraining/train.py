@@ -62,6 +62,8 @@ def _work(own: Run, watch: Watch) -> Commit:
             stop=watch.stopped,
             device=models.device(),
             embed=models.embed(),
+            # What the text model says of transcripts can teach the voice (`cross-modal`).
+            teacher=champion.spec.get("text"),
         )
     except Stopped as exc:
         raise LeaseLost(f"run {own.id} was cancelled or taken over") from exc
