@@ -158,6 +158,7 @@ def test_a_run_stops_when_it_is_told_to_and_says_how_far_it_is(here: World, tmp_
 
     steps = [one for one in heard if one.stage == "head"]
     assert [one.step for one in steps] == [1, 2, 3]
+    assert [one.stage for one in heard].index("relatedness") < [one.stage for one in heard].index("head")
     assert all(one.total == 30 and one.losses["emotion"] > 0 for one in steps)
     assert all(one.eta_s is not None and one.eta_s > 0 for one in steps)
 
