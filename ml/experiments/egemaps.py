@@ -4,7 +4,7 @@ openSMILE's licence allows research, teaching and personal use, not commercial p
 unasked, and nothing that is shipped needs it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -27,8 +27,8 @@ class ExtraMissing(TenorError):
     )
 
 
-def functionals(waves: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """88 functionals per waveform [N, 88] at 16 kHz; raises `ExtraMissing`."""
+def extractor() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """What makes 88 functionals [88] of a waveform [n] at 16 kHz; raises `ExtraMissing`."""
     try:
         import opensmile
     except ImportError:
@@ -36,17 +36,23 @@ def functionals(waves: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     smile = opensmile.Smile(
         feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
     )
-    rows = [smile.process_signal(wave, 16_000).to_numpy(dtype=np.float32)[0] for wave in waves]
-    return np.asarray(np.nan_to_num(np.stack(rows)), dtype=np.float32)
+
+    def extract(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        values = smile.process_signal(wave, 16_000).to_numpy(dtype=np.float32)[0]
+        return np.asarray(np.nan_to_num(values), dtype=np.float32)
+
+    return extract
 
 
 def egemaps(items: Sequence[LabelledUtterance], data: SpeechSet) -> NDArray[np.float32]:
     """88 functionals per item [N, 88], kept in the run's cache; raises `ExtraMissing`."""
+    extract = extractor()
     shelf = data.cache.open().shelf(SHELF)
-    kept = [shelf.get(key) for key in data.keys[MEL]]
-    missing = [row for row, found in enumerate(kept) if found is None]
-    if missing:
-        for row, values in zip(missing, functionals(waveform(items[row]) for row in missing), strict=True):
-            kept[row] = {ROW: torch.from_numpy(values)}
-            shelf.put(data.keys[MEL][row], {ROW: torch.from_numpy(values)})
-    return np.stack([found[ROW].numpy() for found in kept if found is not None])
+    rows = []
+    for item, key in zip(items, data.keys[MEL], strict=True):
+        found = shelf.get(key)
+        if found is None:
+            found = {ROW: torch.from_numpy(extract(waveform(item)))}
+            shelf.put(key, found)
+        rows.append(found[ROW].numpy())
+    return np.stack(rows)

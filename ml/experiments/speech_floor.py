@@ -16,10 +16,11 @@ from ml.corpora.nemo import nemo
 from ml.corpora.ravdess import ravdess
 from ml.emotions import EMOTIONS
 from ml.experiments.baselines import support_vectors
-from ml.experiments.egemaps import functionals
+from ml.experiments.egemaps import extractor
 from ml.training.metrics import bootstrap
 from ml.training.speech_data import load_clips
-from ml.training.speech_report import FOUR, speaker_folds
+from ml.training.speech_report import speaker_folds
+from ml.training.voice_bank import FOUR
 
 
 def floor_of(
@@ -54,9 +55,10 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    extract = extractor()
     clips = load_clips([*ravdess(options.ravdess), *nemo(options.nemo)])
     found = floor_of(
-        functionals([clip.recorded for clip in clips]),
+        np.stack([extract(clip.recorded) for clip in clips]),
         np.array([clip.label for clip in clips]),
         np.array([clip.corpus for clip in clips]),
         np.array([clip.speaker for clip in clips]),

@@ -14,9 +14,8 @@ from ml.emotions import EMOTIONS
 from ml.training.metrics import balanced_accuracy, bootstrap, confusion, expected_calibration_error, recalls
 from ml.training.scoring import Scores
 from ml.training.splits import Indices, k_fold
-from ml.training.voice_bank import VoiceBank
+from ml.training.voice_bank import FOUR, VoiceBank
 
-FOUR = ("angry", "happy", "neutral", "sad")
 Probabilities = NDArray[np.float64]
 
 

@@ -19,6 +19,8 @@ from ml.models.voice import VoiceEmotionModel
 from ml.training.checkpoint import read_checkpoint, write_checkpoint
 from ml.training.speech_data import Clip, Noise, vary
 
+#: The classes that both corpora and most others have.
+FOUR = ("angry", "happy", "neutral", "sad")
 #: Samples of silence that make a recording another version than its speech.
 _SILENCE = 3200
 _TOGETHER = 32

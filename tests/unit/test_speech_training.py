@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ml.bundles import load_bundle
 from ml.emotions import EMOTIONS
 from ml.encoders.speech import SpeechEncoder, normalise
+from ml.experiments.speech_floor import floor_of
 from ml.features.speaker import STATISTICS, USUAL, usual
 from ml.features.tracks import F0, TRACKS, VOICED, VOICING, frame_count, tracks
 from ml.features.voice import F0_STATISTICS, compact, statistics, wave_statistics
@@ -320,3 +321,18 @@ def test_one_command_makes_a_bundle_with_its_card_and_resumes_to_the_same_weight
     frames = speech.frames([voice(150, 1.0), np.zeros(0, dtype=np.float32)])
     scores = speech.scores(frames, np.zeros((2, 256 + USUAL), dtype=np.float32))
     assert scores[0].sum() == pytest.approx(1) and np.isnan(scores[1]).all()
+
+
+def test_the_floor_is_measured_on_people_it_was_not_fitted_on() -> None:
+    bank = people(10)
+    rng = np.random.default_rng(0)
+    # Rows that name the speaker and nothing else: worth nothing on other people.
+    names = {name: rng.standard_normal(6) * 5 for name in set(bank.speakers)}
+    told = np.stack([names[speaker] for speaker in bank.speakers]).astype(np.float32)
+    heard = np.eye(len(EMOTIONS), dtype=np.float32)[bank.labels]
+
+    nothing, everything = (floor_of(rows, bank.labels, bank.corpora, bank.speakers, 5) for rows in (told, heard))
+
+    for corpus in ("a", "b"):
+        assert everything[corpus]["value"] == 1
+        assert nothing[corpus]["value"] < 0.5
