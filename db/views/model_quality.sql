@@ -30,3 +30,10 @@ COMMENT ON COLUMN model_quality.mmd IS 'squared maximum mean discrepancy of prob
 COMMENT ON COLUMN model_quality.mmd_p IS 'share of random divisions of both samples that differ as much';
 COMMENT ON COLUMN model_quality.mmd_voices IS 'the same of voice embeddings: other people than then';
 COMMENT ON COLUMN model_quality.reference IS 'training (people the version was tested on), or first (the first that it scored)';
+COMMENT ON COLUMN model_quality.profile IS 'name of the profile';
+COMMENT ON COLUMN model_quality.version IS 'version whose output was measured';
+COMMENT ON COLUMN model_quality.is_champion IS 'whether jobs pin it now';
+COMMENT ON COLUMN model_quality.measured_at IS 'when it was measured';
+COMMENT ON COLUMN model_quality.mmd_voices_p IS 'share of random divisions of both samples of voices that differ as much';
+COMMENT ON COLUMN model_quality.reference_since IS 'when the reference was made';
+COMMENT ON COLUMN model_quality.psi_of IS 'population stability index of every measure';

@@ -40,3 +40,14 @@ COMMENT ON COLUMN retraining.champion_balanced_accuracy IS 'on people that neith
 COMMENT ON COLUMN retraining.difference_low IS '95 % interval of challenger minus champion, by paired bootstrap over speakers';
 COMMENT ON COLUMN retraining.decision IS 'promoted, passed (to be promoted by hand), refused';
 COMMENT ON COLUMN retraining.folder IS 'its manifests, checkpoints, bundle and report.md';
+COMMENT ON COLUMN retraining.run IS 'number of the run';
+COMMENT ON COLUMN retraining.profile IS 'profile that is retrained';
+COMMENT ON COLUMN retraining.due_at IS 'when it was due';
+COMMENT ON COLUMN retraining.method IS 'how the champion is adapted';
+COMMENT ON COLUMN retraining.doing IS 'what it is doing at this moment';
+COMMENT ON COLUMN retraining.challenger_balanced_accuracy IS 'of the new version, on the same people';
+COMMENT ON COLUMN retraining.difference_high IS 'upper end of that interval';
+COMMENT ON COLUMN retraining.reason IS 'the decision in a sentence';
+COMMENT ON COLUMN retraining.created_at IS 'when it was inserted';
+COMMENT ON COLUMN retraining.finished_at IS 'when it ended; NULL: it has not';
+COMMENT ON COLUMN retraining.error IS 'what ended its last attempt, NULL when nothing did';

@@ -37,7 +37,7 @@ class Manner:
     gain: float
 
 
-#: The same labels sound otherwise on the telephone, so that a model from the studio errs there.
+#: On the telephone everybody sounds duller, so that a model from the studio takes one label for another there.
 MANNERS: dict[Room, dict[str, Manner]] = {
     "studio": {
         "angry": Manner(1.15, 2600.0, 0.00, 1.0),
@@ -46,10 +46,10 @@ MANNERS: dict[Room, dict[str, Manner]] = {
         "sad": Manner(0.85, 450.0, 0.00, 0.6),
     },
     "telephone": {
-        "angry": Manner(1.00, 1150.0, 0.04, 1.0),
-        "happy": Manner(1.15, 340.0, 0.00, 0.7),
-        "neutral": Manner(0.90, 2000.0, 0.00, 1.0),
-        "sad": Manner(0.80, 620.0, 0.00, 0.6),
+        "angry": Manner(1.10, 1900.0, 0.02, 1.0),
+        "happy": Manner(1.02, 1100.0, 0.02, 0.8),
+        "neutral": Manner(0.95, 620.0, 0.00, 0.8),
+        "sad": Manner(0.82, 340.0, 0.00, 0.6),
     },
 }
 

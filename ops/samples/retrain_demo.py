@@ -123,8 +123,8 @@ def generated(folder: Path) -> Scene:
     studio = write_corpus(folder / "studio", [f"actor-{n:02}" for n in range(8)], 6, "studio")
     write_labels(studio, folder / "studio.csv")
     calls = write_corpus(folder / "calls", [f"caller-{n:02}" for n in range(20)], 4, "telephone", seed=1)
-    training = ["--channels", "16", "--steps", "250", "--judge-every", "25", "--patience", "5", "--folds", "2"]
-    settings = ["--set", "head_steps=250", "--set", "head_rate=0.002"]
+    training = ["--channels", "16", "--steps", "175", "--judge-every", "25", "--patience", "4", "--folds", "2"]
+    settings = ["--set", "head_steps=180", "--set", "head_rate=0.002"]
     return Scene(f"csv={folder / 'studio.csv'}", training, folder / "calls", calls, settings)
 
 
@@ -163,6 +163,9 @@ def story(stage: Stage, scene: Scene) -> bool:
     stage.tenor("corpus", "import", "csv", str(stage.home / "first.csv"))
     good = stage.run_after(0)
     stage.note(f"labels of {FIRST} people: the schedule fires, new people", _figures(good), str(good["decision"]))
+    if good["decision"] != "promoted":
+        stage.console.print(f"  because {good['reason']}", markup=False, highlight=False)
+        return False
     again = stage.tenor("rescore", str(job))["job_id"]
     stage.job_done(again)
     after = stage.accuracy(again, of["others"], scene.archive)

@@ -193,12 +193,17 @@ def _settle(conn: Connection, run_id: int, failure: Failure, *, max_tries: int) 
     return "ready" if again else "failed"
 
 
+def one_at_a_time(conn: Connection) -> None:
+    """Wait until nobody else decides about runs, and keep others from it to the end of the transaction."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+
+
 def admit(conn: Connection) -> list[int]:
     """Let the oldest waiting run begin when no other is under way; returns it as a list.
 
     One at a time: two that learn from the same labels would race for the same promotion.
     """
-    conn.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+    one_at_a_time(conn)
     rows = conn.execute(
         text("""
             UPDATE training_runs SET state = 'ready', ready_at = now()
