@@ -53,9 +53,10 @@ class Coral(Method):
         material = work.material
         ours = self._frames(work, needed(material.domain(SOURCE), LEAST, "source utterances", self.name))
         theirs = self._frames(work, needed(material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name))
-        # In units of its own deviation, as the paper has it; a small sample says little of many covariances.
-        unit = np.concatenate([ours, theirs]).std(axis=0) + 1e-6
-        least = max(ridge, ours.shape[1] / min(len(ours), len(theirs)))
+        unit = work.network.ears.unit.double().cpu().numpy()
+        scale = float((np.concatenate([ours, theirs]) / unit).var(axis=0).mean())
+        # A small sample says little of many covariances.
+        least = scale * max(ridge, ours.shape[1] / min(len(ours), len(theirs)))
         found = {"matrix": coral_map(ours / unit, theirs / unit, ridge=least) * unit / unit[:, None]}
         found["means"] = np.stack([ours.mean(axis=0), theirs.mean(axis=0)])
         for name, values in found.items():

@@ -72,7 +72,7 @@ class Entry:
     heard: bool = True
 
 
-def entries(own: AdaptationPlan, *, usual_voice: bool) -> Iterator[Entry]:
+def entries(own: AdaptationPlan, *, usual_voice: bool = True) -> Iterator[Entry]:
     """Every run of one direction, in the table's order; by whether the model compares with usual voices."""
 
     def of(name: str, **settings: Any) -> tuple[MethodChoice, ...]:

@@ -46,6 +46,10 @@ class AdaptableHead(Protocol):
         """Width of what it reads."""
 
     @property
+    def unit(self) -> Tensor:
+        """Size of each number that it reads [reads]."""
+
+    @property
     def embedding_size(self) -> int:
         """Width of `Heard.embedding`."""
 

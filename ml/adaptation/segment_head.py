@@ -31,6 +31,11 @@ class SegmentHead:
         return self.head.config.input_size
 
     @property
+    def unit(self) -> Tensor:
+        """All are of one kind."""
+        return torch.ones(self.reads)
+
+    @property
     def embedding_size(self) -> int:
         """All codes of a segment."""
         return self.head.config.codes * self.head.config.code_size

@@ -39,6 +39,11 @@ class VoiceHead:
         return STATISTICS
 
     @property
+    def unit(self) -> Tensor:
+        """Deviations."""
+        return self.head.deviation
+
+    @property
     def embedding_size(self) -> int:
         """The hidden layer."""
         return self.head.config.hidden

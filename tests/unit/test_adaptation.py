@@ -58,7 +58,7 @@ def run(here: World, out: Path, *methods: str, **values: Any) -> Adapted:
 def balanced(here: World, bundle: Path, held: Manifest) -> float:
     """Balanced accuracy by the path that production takes."""
     model = MakiuchiSpeech.load(BundleSide(str(bundle)).resolve("speech"), "cpu")
-    said = model.scores(model.frames(waves_of(held)), vectors_of(held))
+    said = model.scores(model.frames(waves_of(held.items)), vectors_of(held))
     right = np.array([FOUR[row.argmax()] == item.label for row, item in zip(said, held.items, strict=True)])
     return float(np.mean([right[[item.label == label for item in held.items]].mean() for label in FOUR]))
 
@@ -75,7 +75,7 @@ def test_every_method_ends_as_a_bundle_that_inference_loads(here: World, tmp_pat
     adapted = run(here, tmp_path, method, target=target, **deep)
 
     scores = MakiuchiSpeech.load(BundleSide(str(adapted.bundle)).resolve("speech"), "cpu")
-    frames = scores.frames(waves_of(here.tested)[:2])
+    frames = scores.frames(waves_of(here.tested.items)[:2])
     np.testing.assert_allclose(scores.scores(frames, vectors_of(here.tested)[:2]).sum(axis=1), 1)
     said = load_bundle(str(adapted.bundle)).meta.metrics["adaptation"]
     assert said["parent"] == here.champion["sha256"]

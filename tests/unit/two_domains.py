@@ -72,7 +72,7 @@ def manifest(folder: Path, name: str, **how: Any) -> Manifest:
     return freeze(corpus(folder, name, **how), folder / f"{name}.parquet")
 
 
-def champion(folder: Path, kind: str, heard: Manifest, labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
+def champion(folder: Path, kind: str = "voice-speech", labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
     """The side of a random model, small or with short segments, so that a step takes milliseconds."""
     torch.manual_seed(1)
     encoder = Wav2Vec2Model(Wav2Vec2Config(**SPEECH_ENCODER)).eval()
@@ -82,7 +82,8 @@ def champion(folder: Path, kind: str, heard: Manifest, labels: tuple[str, ...] =
         head = SpeechEmotionModel(SpeechEmotionConfig(input_size=16, classes=len(labels), **sizes))
     else:
         head = VoiceEmotionModel(VoiceEmotionConfig(input_size=16, hidden=48, classes=len(labels)))
-        standardise(head, SpeechEncoder(encoder, do_normalize=True), heard)
+        anybody = corpus(folder, "anybody", speakers=4, takes=2)
+        standardise(head, SpeechEncoder(encoder, do_normalize=True), waves_of(anybody))
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
     tensors |= {f"head.{name}": t for name, t in head.state_dict().items()} | {"layer_weights": torch.ones(3)}
     config = {"encoder": SPEECH_ENCODER, "do_normalize": True, "head": head.to_config()}
@@ -92,9 +93,8 @@ def champion(folder: Path, kind: str, heard: Manifest, labels: tuple[str, ...] =
 
 
 @torch.no_grad()
-def standardise(head: VoiceEmotionModel, encoder: SpeechEncoder, heard: Manifest) -> None:
+def standardise(head: VoiceEmotionModel, encoder: SpeechEncoder, waves: Sequence[NDArray[np.float32]]) -> None:
     """Fill in what a voice model knows of statistics before it learns; its read-out stays random."""
-    waves = waves_of(heard)
     frames = encoder.encode(waves, np.ones(3, dtype=np.float32))
     own = torch.stack([head.heard(torch.from_numpy(one)) for one in frames])
     measured = torch.from_numpy(np.stack([known for wave in waves if (known := wave_statistics(wave)) is not None]))
@@ -116,14 +116,14 @@ def quick_voices(waves: Sequence[NDArray[np.float32]]) -> list[HeardVoice]:
 def vectors_of(held: Manifest) -> NDArray[np.float32]:
     """The speaker's vector of each item [N, VECTOR]."""
     known: dict[str, KnownVoice] = {}
-    for item, wave in zip(held.items, waves_of(held), strict=True):
+    for item, wave in zip(held.items, waves_of(held.items), strict=True):
         known.setdefault(item.speaker, KnownVoice()).add(quick_voices([wave]))
     return np.stack([known[item.speaker].vector for item in held.items])
 
 
-def waves_of(held: Manifest) -> list[NDArray[np.float32]]:
+def waves_of(items: Sequence[LabelledUtterance]) -> list[NDArray[np.float32]]:
     """The audio of a corpus."""
-    return [soundfile.read(item.audio_path, dtype="float32")[0] for item in held.items]
+    return [soundfile.read(item.audio_path, dtype="float32")[0] for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def world(folder: Path, kind: str) -> World:
     tested = manifest(folder, "others", speakers=4, takes=2, shifted=True)
     wider = manifest(folder, "wider", speakers=2, takes=2, shifted=True, labels=(*FOUR, "fear"))
     plan = AdaptationPlan.of("finetune", head_steps=120, batch=16, head_rate=1e-2, judge_every=30)
-    given: dict[str, Any] = {"champion": champion(folder, kind, source), "target": source, "out": folder / "learned"}
+    given: dict[str, Any] = {"champion": champion(folder, kind), "target": source, "out": folder / "learned"}
     learned = adapt(plan, **given, embed=quick_voices, device="cpu", cache=folder / "cache")
     side = BundleSide(str(learned.bundle)).resolve("speech")
     return World(folder, source, target, tested, wider, side, kind)
