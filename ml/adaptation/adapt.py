@@ -23,10 +23,12 @@ from ml.adaptation.loop import Loop, Progress
 from ml.adaptation.method import Work, scores
 from ml.adaptation.network import Champion
 from ml.adaptation.plan import AdaptationPlan
+from ml.adaptation.reading_out import fit_readout
 from ml.adaptation.registry import build, check
 from ml.adaptation.relatedness import relatedness
 from ml.adaptation.starts import begin
-from ml.adaptation.voices import Embed, Vectors
+from ml.adaptation.voices import Vectors
+from ml.alignment.voice import Hear
 from ml.bundles import BundleMeta
 from ml.corpora.manifest import Manifest
 from ml.corpora.types import LabelledUtterance
@@ -60,7 +62,7 @@ def adapt(
     device: str = "auto",
     cache: Path | None = None,
     voices: Vectors | None = None,
-    embed: Embed | None = None,
+    embed: Hear | None = None,
     teacher: dict[str, Any] | None = None,
 ) -> Adapted:
     """Write the bundle of an adapted model below `out`.
@@ -75,7 +77,7 @@ def adapt(
     """
     given = {"has_target": target is not None, "has_source": bool(source), "has_unlabelled": bool(unlabelled)}
     differ = plan.labels is not None and set(plan.labels) != set(champion["labels"])
-    check(plan, **given, has_teacher=teacher is not None, new_classes=differ)
+    check(plan, **given, has_teacher=teacher is not None, new_classes=differ, kind=champion["kind"])
     found, work_folder = torch_device(device), out / WORK
     folder = cache or work_folder
     began = begin(plan, Champion.load(champion, found), found)
@@ -87,6 +89,8 @@ def adapt(
             raise Stopped(f"stopped while {kind} were prepared, after {done} of {of}")
 
     gathered = Gathered.of(target, source, unlabelled)
+    if began.unread:
+        fit_readout(parent, gathered, plan.seed)
     kept = banks(parent, gathered, folder, counted)
     if not kept.frames.lengths.all():
         gathered = gathered.kept(kept.frames.lengths.tolist())

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Batch
 from ml.adaptation.method import Method, Moment, Work, needed, setting
 from ml.adaptation.mmd import LEAST, ramp
 from ml.adaptation.multitask import Naming, code_width
-from ml.adaptation.network import Heard
 
 
 class _Reversal(torch.autograd.Function):

@@ -2,7 +2,7 @@
 
 Deng, Xia, Zhang, Liu, Schuller (ICASSP 2014): one encoder and a decoder per corpus rebuild source and target features,
 so that what is hidden serves both; the classifier learns on what is hidden. Han, Zhao, Wang 2019, section III.A. Here
-the shared encoder is the head's own convolutions, so inference needs nothing more; its input is corrupted, its aim is
+the shared encoder is the head's own lowest layer, so inference needs nothing more; its input is corrupted, its aim is
 not (denoising: Vincent et al., ICML 2008).
 """
 
@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Batch
 from ml.adaptation.method import Method, Moment, Work, needed, setting
 from ml.adaptation.mmd import LEAST
-from ml.adaptation.network import Heard
-from ml.models.makiuchi.speech import SpeechEmotionModel
 
 
 class SharedHiddenAutoencoder(Method):
@@ -30,17 +29,16 @@ class SharedHiddenAutoencoder(Method):
         setting(
             steps >= 0 and weight >= 0 and 0 < corrupted < 1, "autoencoder: steps and weight ≥ 0, 0 < corrupted < 1"
         )
-        material, config = work.material, work.network.head.config
+        material, ears = work.material, work.network.ears
         ours = needed(material.domain(SOURCE), LEAST, "source utterances", self.name)
         theirs = needed(material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name)
         some = np.concatenate([own[:: max(1, len(own) // 200)] for own in (ours, theirs)])
         rows = np.concatenate([work.frames.rows(int(number)) for number in some])
         for name, values in (("mean", rows.mean(axis=0)), ("deviation", rows.std(axis=0) + 1e-4)):
             self.register_buffer(name, torch.from_numpy(np.asarray(values)), persistent=False)
-        self.decoders = nn.ModuleList(nn.Linear(config.channels, config.input_size) for _ in range(2))
+        self.decoders = nn.ModuleList(nn.Linear(ears.hidden_size, ears.reads) for _ in range(2))
         self.task_steps, self._weight, self._corrupted = steps, weight, corrupted
-        # In a list: it belongs to the network.
-        self._head: list[SpeechEmotionModel] = [work.network.head]
+        self._ears = ears
 
     def loss(self, heard: Heard, batch: Batch, moment: Moment) -> Tensor | None:
         """A share of the error beside the cross-entropy."""
@@ -48,14 +46,13 @@ class SharedHiddenAutoencoder(Method):
 
     def task_loss(self, heard: Heard, batch: Batch) -> Tensor:
         """Mean squared error of real frames, in deviations, from frames whose numbers were hidden at random."""
-        frames, head = heard.frames.detach().float(), self._head[0]
+        frames = heard.frames.detach().float()
         kept = torch.rand_like(frames) > self._corrupted
         corrupt = torch.where(kept, frames, self.mean)
-        voices = batch.voices[:, None, :].expand(-1, frames.shape[1], -1)
-        hidden = head.convolutions(torch.cat([corrupt, voices], dim=2).transpose(1, 2)).transpose(1, 2)
+        hidden = self._ears.hidden(corrupt, batch.voices)
         source, target = (decoder(hidden) for decoder in self.decoders)
         said = torch.where(batch.is_target[:, None, None], target, source)
         error = (said - (frames - self.mean) / self.deviation).square().mean(dim=2)
-        real = batch.mask.float()
+        real = heard.mask.float()
         result: Tensor = (error * real).sum() / real.sum().clamp(min=1)
         return result

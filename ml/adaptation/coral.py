@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Batch, Indices
 from ml.adaptation.method import Method, Moment, Work, needed, setting
 from ml.adaptation.mmd import LEAST, ramp, sides
-from ml.adaptation.network import Heard
 
 Floats = NDArray[np.float64]
 #: Frames that covariances are measured on, at most.
@@ -38,7 +38,7 @@ def coral_loss(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 class Coral(Method):
-    """Source frames get the target's mean and covariance before the head reads them; target frames stay."""
+    """What the head reads of the source gets the target's mean and covariance; what it reads of the target stays."""
 
     name = "coral"
     matrix: Tensor
@@ -53,8 +53,11 @@ class Coral(Method):
         material = work.material
         ours = self._frames(work, needed(material.domain(SOURCE), LEAST, "source utterances", self.name))
         theirs = self._frames(work, needed(material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name))
-        scale = float(np.concatenate([ours, theirs]).var(axis=0).mean())
-        found = {"matrix": coral_map(ours, theirs, ridge=ridge * scale)}
+        unit = work.network.ears.unit.double().cpu().numpy()
+        scale = float((np.concatenate([ours, theirs]) / unit).var(axis=0).mean())
+        # A small sample says little of many covariances.
+        least = scale * max(ridge, ours.shape[1] / min(len(ours), len(theirs)))
+        found = {"matrix": coral_map(ours / unit, theirs / unit, ridge=least) * unit / unit[:, None]}
         found["means"] = np.stack([ours.mean(axis=0), theirs.mean(axis=0)])
         for name, values in found.items():
             tensor = torch.from_numpy(values).float().to(work.device)

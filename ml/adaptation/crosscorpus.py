@@ -72,13 +72,14 @@ class Entry:
     heard: bool = True
 
 
-def entries(own: AdaptationPlan) -> Iterator[Entry]:
-    """Every run of one direction, in the table's order."""
+def entries(own: AdaptationPlan, *, usual_voice: bool = True) -> Iterator[Entry]:
+    """Every run of one direction, in the table's order; by whether the model compares with usual voices."""
 
     def of(name: str, **settings: Any) -> tuple[MethodChoice, ...]:
         return (MethodChoice(name, settings),)
 
     both = [
+        *((name, of(name)) for name in (["restandardise"] if usual_voice else [])),
         *((name, of(name)) for name in ("density-ratio", "kliep", "coral", "deep-coral", "mmd", "dann")),
         ("speaker-adversarial", of("speaker-adversarial")),
         ("autoencoder", of("autoencoder", steps=own.head_steps // 2)),
@@ -91,8 +92,9 @@ def entries(own: AdaptationPlan) -> Iterator[Entry]:
     for name, methods in both:
         yield Entry(name, WITHOUT, methods, {}, "none")
     thawed = {"head_steps": own.head_steps // 2, "encoder_steps": own.head_steps // 2}
-    fresh = of("fresh-head", speaker_size=0)
-    started = of("gender-start", steps=own.head_steps // 2, speaker_size=0)
+    without = {} if usual_voice else {"speaker_size": 0}
+    fresh = of("fresh-head", **without)
+    started = of("gender-start", steps=own.head_steps // 2, **without)
     yield Entry("fresh head, target only", WITH, fresh, {}, "few", source=False, heard=False)
     yield Entry("finetune, target only", WITH, of("finetune"), {}, "few", source=False, heard=False)
     yield Entry("finetune", WITH, of("finetune"), {}, "few", heard=False)
@@ -142,21 +144,28 @@ class Direction:
 
     def results(self) -> Iterator[dict[str, Any]]:
         """One row after the other; those that are done are read."""
-        plan = AdaptationPlan.of(
-            "fresh-encoder", labels=self.classes, head_steps=0, encoder_steps=self.budget.source_steps, top_layers=99,
-            batch=self.budget.batch, segments=1, judge_every=50, encoder_rate=1e-3, head_rate=1e-3,
-        )  # fmt: skip
-        plan = replace(plan, methods=(MethodChoice("fresh-encoder", {"speaker_size": 0}),))
-        yield self._row("source only", WITHOUT, plan, self.base, target=self.source.rest)
+        yield self._row("source only", WITHOUT, self._start(), self.base, target=self.source.rest)
         champion = BundleSide(str(self.out / "source only" / BUNDLE)).resolve("speech")
         own = AdaptationPlan.of("finetune", head_steps=self.budget.steps, batch=self.budget.batch, segments=1)
         labelled = {"none": None, "few": self.target.few, "all": self.target.rest, "source": self.source.rest}
-        for entry in entries(own):
+        for entry in entries(own, usual_voice=self.base["kind"] == "voice-speech"):
             plan = replace(own, methods=entry.methods, **entry.values)
             given: dict[str, Any] = {"target": labelled[entry.labelled], "teacher": self.teacher}
             given["source"] = [self.source.rest] if entry.source else []
             given["unlabelled"] = self.target.rest.items if entry.heard else []
             yield self._row(entry.name, entry.setting, plan, champion, **given)
+
+    def _start(self) -> AdaptationPlan:
+        """To a model that knows the source's labels and no others."""
+        steps, batch = self.budget.source_steps, self.budget.batch
+        if self.base["kind"] == "voice-speech":
+            # No label has shaped what lies below its classifier.
+            return AdaptationPlan.of("fresh-head", labels=self.classes, head_steps=steps, batch=batch, head_rate=2e-3)
+        plan = AdaptationPlan.of(
+            "fresh-encoder", labels=self.classes, head_steps=0, encoder_steps=steps, top_layers=99,
+            batch=batch, segments=1, judge_every=50, encoder_rate=1e-3, head_rate=1e-3,
+        )  # fmt: skip
+        return replace(plan, methods=(MethodChoice("fresh-encoder", {"speaker_size": 0}),))
 
     def _row(
         self, name: str, setting: str, plan: AdaptationPlan, champion: dict[str, Any], **given: Any

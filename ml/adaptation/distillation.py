@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.adaptation.errors import DataLacking
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import TARGET, UNLABELLED, Batch, Indices
 from ml.adaptation.method import Method, Moment, Work, setting
-from ml.adaptation.network import Heard
 from ml.inference.sides import load_text
 
 #: Fewer texts teach nothing.

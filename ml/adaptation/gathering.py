@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from ml.adaptation.bank import FrameBank, Waves, digest, heard, kept, weights_digest
 from ml.adaptation.errors import DataLacking
+from ml.adaptation.heads import LONGEST
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Material, held_speakers, soft_targets
 from ml.adaptation.network import Champion, SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
-from ml.adaptation.voices import Embed, Vectors, speaker_vectors
+from ml.adaptation.voices import Vectors, speaker_vectors
+from ml.alignment.voice import Hear
 from ml.corpora.manifest import Manifest
 from ml.corpora.types import LabelledUtterance
 from ml.encoders.speech import SpeechEncoder
 
 #: Told what is prepared, how many items are done, and of how many.
 Counted = Callable[[str, int, int], None]
-#: Frames that attend to each other: a minute, as in production.
-LONGEST = 3000
 Make = Callable[[Waves], list[NDArray[np.float32]]]
 #: Keys and items of one data set.
 Group = tuple[Sequence[str], Sequence[LabelledUtterance]]
@@ -89,7 +89,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """Frames that the head reads, and what they were made of: the convolutions' output, None for mel frames."""
+    """What the head reads, and what it was made of: the convolutions' output, None for mel frames."""
 
     frames: FrameBank
     conv: FrameBank | None
@@ -101,7 +101,8 @@ def banks(
     """Made once in `folder`. All is decoded once: frames are made of what the convolutions gave."""
     network, groups = champion.network, gathered.groups()
     if network.encoder is None:
-        return Banks(_bank(folder, "mel", groups, champion.frames, partial(counted, "features")), None)
+        kind = "-".join(["mel", *_own(network)])
+        return Banks(_bank(folder, kind, groups, partial(_mel, champion), partial(counted, "features")), None)
     encoder = champion.speech.encoder
     assert isinstance(encoder, SpeechEncoder)
     below = digest(
@@ -109,7 +110,7 @@ def banks(
     )
     conv = _bank(folder, f"conv-{below}", groups, champion.convolved, partial(counted, "features"))
     state = network.state_dict().items()
-    above = digest(below, weights_digest({name: t for name, t in state if not name.startswith("head.")}))
+    above = digest(below, weights_digest({n: t for n, t in state if not n.startswith("head.")}), *_own(network))
     paths, first = [], 0
     for keys, items in groups:
         made = partial(_frames, network, conv, range(first, first + len(items)), partial(counted, "frames"))
@@ -127,6 +128,25 @@ def _bank(
     )
 
 
+def _own(network: SpeechNetwork) -> list[str]:
+    """What of the head decides what is kept, if anything."""
+    return [weights_digest(network.ears.below)] if network.ears.below else []
+
+
+def _mel(champion: Champion, waves: Waves) -> list[NDArray[np.float32]]:
+    return [_read(champion.network, frames) for frames in champion.frames(waves)]
+
+
+@torch.inference_mode()
+def _read(network: SpeechNetwork, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the head reads [T', width] of an utterance's frames [T, input]."""
+    if not len(frames):
+        return np.zeros((0, network.ears.reads), dtype=np.float32)
+    values = torch.from_numpy(frames)[None].to(next(network.parameters()).device)
+    mask = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
+    return network.ears.read(values, mask)[0][0].cpu().numpy()
+
+
 @torch.inference_mode()
 def _frames(
     network: SpeechNetwork, conv: FrameBank, numbers: range, counted: Callable[[int, int], None]
@@ -139,7 +159,7 @@ def _frames(
             if len(piece):
                 mask = torch.ones(1, len(piece), dtype=torch.bool, device=device)
                 rows.append(network.frames(torch.from_numpy(piece)[None].to(device), mask)[0].float().cpu().numpy())
-        yield np.concatenate(rows)
+        yield _read(network, np.concatenate(rows))
         if number % 100 == 99:
             counted(number + 1, len(conv.lengths))
 
@@ -152,7 +172,7 @@ def material(
     folder: Path,
     *,
     voices: Vectors,
-    embed: Embed | None,
+    embed: Hear | None,
 ) -> Material:
     """Targets, weights, speaker vectors, and who decides when to stop; raises `DataLacking` without any label."""
     part = np.asarray(gathered.part, dtype=np.int64)
@@ -166,7 +186,7 @@ def material(
     vectors: NDArray[np.float32] = np.zeros((len(part), 0), dtype=np.float32)
     if size:
         own = speaker_vectors(gathered.items, gathered.keys, folder, known=voices, embed=embed)
-        vectors = np.stack([own[item.speaker] for item in gathered.items])
+        vectors = np.stack([own[item.speaker][:size] for item in gathered.items])
     classes = np.where(labelled, targets.argmax(axis=1), -1)
     speakers = [item.speaker for item in gathered.items]
     held = held_speakers(part, classes, speakers, plan.development, plan.seed)

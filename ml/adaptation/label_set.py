@@ -4,21 +4,20 @@ Han, Zhao, Wang 2019, section II: inductive transfer, the source's and the targe
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import nn
 
-from ml.models.makiuchi.speech import SpeechEmotionModel
+from ml.adaptation.heads import Head
 
 
 @torch.no_grad()
-def remapped(head: SpeechEmotionModel, known: Sequence[str], wanted: Sequence[str]) -> SpeechEmotionModel:
+def remapped(head: Head, known: Sequence[str], wanted: Sequence[str]) -> Head:
     """A head for the classes `wanted`, with the rows of `known` ones in their new places.
 
     Rows of new classes are drawn from torch's generator, with the spread of the known ones.
     """
-    result = SpeechEmotionModel(replace(head.config, classes=len(wanted)))
+    result = type(head).from_config(head.to_config() | {"classes": len(wanted)})
     old, new = head.classifier[-1], result.classifier[-1]
     assert isinstance(old, nn.Linear) and isinstance(new, nn.Linear)
     move_rows(old, new, known, wanted)
@@ -37,5 +36,5 @@ def move_rows(old: nn.Linear, new: nn.Linear, known: Sequence[str], wanted: Sequ
             new.weight[row], new.bias[row] = old.weight[known.index(label)], old.bias[known.index(label)]
 
 
-def _last(head: SpeechEmotionModel) -> str:
+def _last(head: Head) -> str:
     return f"classifier.{len(head.classifier) - 1}."

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from ml.adaptation.bank import FrameBank
 from ml.adaptation.errors import Stopped
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import TARGET, Batch, Draw
 from ml.adaptation.method import Method, Moment, Work, scores
-from ml.adaptation.network import Heard
 from ml.adaptation.rates import rates
 from ml.training.checkpoint import CheckpointUnreadable, read_checkpoint, write_checkpoint
 from ml.training.metrics import balanced_accuracy
@@ -93,7 +93,7 @@ class Loop:
             source_share=plan.source_share,
             unlabelled=hears,
             segment=work.segment,
-            segments=plan.segments,
+            segments=work.network.ears.most(plan.segments),
         )
         own = material.development
         # Speakers of the source say nothing about the target: they fit the temperature, but choose no step.
@@ -166,10 +166,10 @@ class Loop:
 
     def _losses(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
         network, moment = self.work.network, Moment(self.done, self.steps, stage.name)
-        frames = network.frames(batch.features, batch.mask) if stage.conv else batch.features
+        read, mask = network.read(batch.features, batch.mask, conv=stage.conv)
         for method in self.methods:
-            frames = method.remap(frames, batch)
-        heard = network.hear(frames, batch.mask, batch.voices)
+            read = method.remap(read, batch)
+        heard = network.hear(read, mask, batch.voices)
         losses: dict[str, Tensor] = {}
         if stage.emotion:
             losses["emotion"] = emotion_loss(heard, batch, self.work.plan.smoothing)

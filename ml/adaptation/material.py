@@ -31,7 +31,7 @@ class Material:
     targets: NDArray[np.float32]
     #: What an utterance counts in the loss [N].
     weights: NDArray[np.float32]
-    #: Speaker vectors [N, 256], or [N, 0].
+    #: As much of speakers' vectors as the head reads [N, V], or [N, 0].
     voices: NDArray[np.float32]
     #: Labelled utterances of speakers that decide when to stop; none trains on them.
     development: Indices

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ml.adaptation.bank import FrameBank
 from ml.adaptation.errors import DataLacking, PlanInvalid
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import Batch, Indices, Material, in_order
-from ml.adaptation.network import Heard, SpeechNetwork
+from ml.adaptation.network import SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
 from ml.training.scoring import Scores
 
@@ -37,8 +38,8 @@ class Work:
 
     @property
     def segment(self) -> int:
-        """Frames in a segment of the head."""
-        return self.network.head.config.segment_frames
+        """Rows of what the head reads that it classifies at once."""
+        return self.network.ears.segment
 
     @torch.no_grad()
     def embeddings(self, numbers: Indices) -> NDArray[np.float32]:
@@ -132,15 +133,14 @@ def scores(
 ) -> Scores:
     """Logits of all segments of utterances by number, whole, as inference weighs them."""
     network.eval()
-    segment, parts = network.head.config.segment_frames, []
+    segment, parts = network.ears.segment, []
     owners = {int(number): row for row, number in enumerate(numbers)}
     seen: list[int] = []
 
     def hear(batch: Batch) -> Tensor:
-        frames = network.frames(batch.features, batch.mask) if conv else batch.features
-        heard = network.hear(frames, batch.mask, batch.voices)
+        heard = network.hear(*network.read(batch.features, batch.mask, conv=conv), batch.voices)
         rows, columns = torch.nonzero(heard.shares > 0, as_tuple=True)
-        counts = batch.mask.sum(dim=1).float()
+        counts = heard.mask.sum(dim=1).float()
         weights = (heard.shares * counts[:, None])[rows, columns]
         parts.append((heard.logits[rows, columns].double().cpu().numpy(), weights.double().cpu().numpy()))
         seen.extend(owners[int(batch.numbers[row])] for row in rows.tolist())

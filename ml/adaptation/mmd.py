@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Batch
 from ml.adaptation.method import Method, Moment, Work, needed, setting
-from ml.adaptation.network import Heard
 
 #: Bandwidths as multiples of the median squared distance.
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ml.adaptation.errors import DataLacking
+from ml.adaptation.heads import Heard
 from ml.adaptation.material import Batch
 from ml.adaptation.method import Method, Moment, Work, setting
-from ml.adaptation.network import Heard
 
 #: What cross-entropy passes over.
 UNKNOWN = -1
@@ -48,8 +48,7 @@ def genders(work: Work) -> Naming:
 
 def code_width(work: Work) -> int:
     """Numbers in an utterance's embedding."""
-    config = work.network.head.config
-    return config.codes * config.code_size
+    return work.network.ears.embedding_size
 
 
 class MultiTask(Method):

@@ -7,7 +7,7 @@ inference loads.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,38 +16,22 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
 from ml.adaptation.errors import ModelUnsupported
+from ml.adaptation.heads import Head, Heard, adaptable
 from ml.encoders.framing import centre
 from ml.encoders.speech import SpeechEncoder, accumulate_layers, normalise
 from ml.inference.makiuchi import MAX_PIECE, MakiuchiSpeech
-from ml.models.makiuchi.speech import SpeechEmotionModel
 
-
-class Heard(NamedTuple):
-    """What a network makes of a batch of B utterances in S segments each."""
-
-    #: Logits of each segment [B, S, classes].
-    logits: Tensor
-    #: Share of an utterance's frames that lies in each segment [B, S]; rows sum to 1.
-    shares: Tensor
-    #: The head's input [B, T, width], and which frames are real [B, T].
-    frames: Tensor
-    mask: Tensor
-    #: The utterance before the classifier [B, codes]: the mean of its segments' codes.
-    embedding: Tensor
-
-    @property
-    def log_probabilities(self) -> Tensor:
-        """[B, classes]: the mean over segments of probabilities, as inference has it."""
-        each = torch.softmax(self.logits.float(), dim=2)
-        return (each * self.shares[:, :, None]).sum(dim=1).clamp(min=1e-8).log()
+KINDS = ("makiuchi-speech", "voice-speech")
 
 
 class SpeechNetwork(nn.Module):
     """`encoder` None: the head is over mel frames, and there is nothing below it to train."""
 
-    def __init__(self, encoder: Wav2Vec2Model | None, layer_weights: Tensor | None, head: SpeechEmotionModel) -> None:
+    def __init__(self, encoder: Wav2Vec2Model | None, layer_weights: Tensor | None, head: Head) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
+        #: The head as adaptation uses it.
+        self.ears = adaptable(head)
         self.layer_weights = None if layer_weights is None else nn.Parameter(layer_weights)
         if encoder is not None:
             # A layer that is skipped at random would be missing from the average over layers.
@@ -63,22 +47,19 @@ class SpeechNetwork(nn.Module):
         assert average.value is not None
         return average.value * mask[:, :, None]
 
-    def hear(self, frames: Tensor, mask: Tensor, voices: Tensor) -> Heard:
-        """The head over frames [B, T, width], T a multiple of its segment, and speaker vectors [B, 256 or 0]."""
-        count, length = frames.shape[0], self.head.config.segment_frames
-        segments = frames.reshape(-1, length, frames.shape[2])
-        each = segments.shape[0] // count
-        codes = self.head.codes(segments, voices.repeat_interleave(each, dim=0))
-        real = mask.reshape(count, each, length).sum(dim=2).float()
-        shares = real / real.sum(dim=1, keepdim=True).clamp(min=1)
-        logits = self.head.classify(codes).reshape(count, each, -1)
-        embedding = (codes.flatten(1).reshape(count, each, -1) * shares[:, :, None]).sum(dim=1)
-        return Heard(logits, shares, frames, mask, embedding)
+    def read(self, features: Tensor, mask: Tensor, *, conv: bool) -> tuple[Tensor, Tensor]:
+        """What the head reads and which rows of it are real, of kept features, or of the convolutions' (`conv`)."""
+        return self.ears.read(self.frames(features, mask), mask) if conv else (features, mask)
+
+    def hear(self, read: Tensor, mask: Tensor, voices: Tensor) -> Heard:
+        """The head on what it reads [B, T, width], T a multiple of its segment, and speakers' vectors [B, V]."""
+        return self.ears.hear(read, mask, voices)
 
     def thaw(self, top_layers: int) -> None:
         """Let the head learn, and so many of the transformer's upper layers with the weights of all layers."""
         self.requires_grad_(False)
-        self.head.requires_grad_(True)
+        for parameter in self.ears.learning():
+            parameter.requires_grad_(True)
         if self.encoder is not None and self.layer_weights is not None and top_layers:
             self.layer_weights.requires_grad_(True)
             for layer in self.encoder.encoder.layers[-top_layers:]:
@@ -111,7 +92,7 @@ class Champion:
     @classmethod
     def load(cls, side: Mapping[str, Any], device: str = "cpu") -> "Champion":
         """Of a specification's `speech` (`BundleSide(location).resolve("speech")`); raises `ModelError`."""
-        if side["kind"] != "makiuchi-speech":
+        if side["kind"] not in KINDS:
             raise ModelUnsupported(f"{side['name']} is a {side['kind']} model, which cannot be adapted")
         speech = MakiuchiSpeech.load(dict(side), device)
         encoder = speech.encoder.model if isinstance(speech.encoder, SpeechEncoder) else None

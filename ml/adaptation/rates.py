@@ -1,7 +1,8 @@
 """Learning rates that fit a model's width.
 
-Published recipes fine-tune wav2vec 2.0 at 1e-5 and heads at 1e-4. Adam's best rate falls as one over the width (Yang et
-al., NeurIPS 2021, table 3), so a model of an eighth of the width learns at eight times the rate.
+Published recipes fine-tune wav2vec 2.0 at 1e-5 and heads at 1e-4; a head says its own rate. Adam's best rate falls as
+one over the width (Yang et al., NeurIPS 2021, table 3), so a model of an eighth of the width learns at eight times the
+rate.
 """
 
 from typing import NamedTuple
@@ -9,8 +10,7 @@ from typing import NamedTuple
 from ml.adaptation.network import SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
 
-#: Widths and rates of the published recipes.
-_HEAD, _HEAD_WIDTH = 1e-4, 2048
+#: Width and rate of the published recipes.
 _ENCODER, _ENCODER_WIDTH = 1e-5, 1024
 _HIGHEST = 2e-3
 
@@ -25,8 +25,7 @@ class Rates(NamedTuple):
 
 def rates(plan: AdaptationPlan, network: SpeechNetwork) -> Rates:
     """Those of the plan, else by the model's widths."""
-    channels = network.head.config.channels
     hidden = _ENCODER_WIDTH if network.encoder is None else int(network.encoder.config.hidden_size)
-    head = plan.head_rate or min(_HIGHEST, _HEAD * _HEAD_WIDTH / channels)
+    head = plan.head_rate or network.ears.rate
     encoder = plan.encoder_rate or min(_HIGHEST, _ENCODER * _ENCODER_WIDTH / hidden)
     return Rates(head, encoder, min(1e-2, 10 * head))

@@ -14,13 +14,15 @@ from ml.adaptation.autoencoder import SharedHiddenAutoencoder
 from ml.adaptation.coral import Coral, DeepCoral
 from ml.adaptation.density import DensityRatio, Kliep
 from ml.adaptation.distillation import CrossModal, Relations
-from ml.adaptation.errors import DataLacking, PlanInvalid
+from ml.adaptation.errors import DataLacking, ModelUnsupported, PlanInvalid
 from ml.adaptation.lora import LowRankAdapters
 from ml.adaptation.method import Method, Work
 from ml.adaptation.mmd import MmdAlignment
 from ml.adaptation.multitask import GenderStart, MultiTask
+from ml.adaptation.network import KINDS
 from ml.adaptation.plan import AdaptationPlan, MethodChoice
 from ml.adaptation.pseudo_labels import PseudoLabels
+from ml.adaptation.restandardise import Restandardise
 from ml.adaptation.staged import FineTuning, Start
 from ml.adaptation.starts import STARTS
 
@@ -45,6 +47,8 @@ class MethodCard:
     settings: str
     paper: str
     make: Callable[..., Method]
+    #: The kinds of speech model that it suits.
+    kinds: tuple[str, ...] = KINDS
 
 
 INDUCTIVE, TRANSDUCTIVE, BOTH = "inductive", "transductive", "inductive, transductive"
@@ -73,8 +77,12 @@ _TABLE = (
         "Sugiyama et al. 2007", Kliep,
     ),
     MethodCard(
-        "coral", "source frames get the target's mean and covariance", "feature", TRANSDUCTIVE, (SOURCE, HEARD), False,
-        "ridge=0.01", "Sun et al. 2016", Coral,
+        "restandardise", "the target's average utterance takes the place of the champion's", "feature", BOTH, (HEARD,),
+        True, "share=1", "Li et al. 2018", Restandardise, ("voice-speech",),
+    ),
+    MethodCard(
+        "coral", "source features get the target's mean and covariance", "feature", TRANSDUCTIVE, (SOURCE, HEARD),
+        False, "ridge=0.01", "Sun et al. 2016", Coral,
     ),
     MethodCard(
         "deep-coral", "covariances of embeddings come together", "feature", BOTH, (SOURCE, HEARD), False, "weight=3",
@@ -122,7 +130,7 @@ _TABLE = (
     ),
     MethodCard(
         "fresh-encoder", "nothing but the champion's convolutions: a control", "parameter", BOTH, (), True,
-        "speaker_size=0 or the champion's", "", Start,
+        "speaker_size=0 or the champion's", "", Start, ("makiuchi-speech",),
     ),
 )  # fmt: skip
 
@@ -138,8 +146,13 @@ def check(
     has_unlabelled: bool,
     has_teacher: bool,
     new_classes: bool,
+    kind: str,
 ) -> None:
-    """Raise `PlanInvalid` for unknown methods and new classes they cannot have, `DataLacking` for lack of data."""
+    """Raise an error for a plan that cannot be.
+
+    `PlanInvalid` for unknown methods and new classes they cannot have, `ModelUnsupported` for a kind of model that
+    they do not suit, `DataLacking` for lack of data.
+    """
     given = {LABELS: has_target, SOURCE: has_source, HEARD: has_target or has_unlabelled, TEXT: has_teacher}
     if len(set(plan.names)) < len(plan.names) or len(set(plan.names) & set(STARTS)) > 1:
         raise PlanInvalid("a plan names a method once, and one start at most")
@@ -147,6 +160,9 @@ def check(
         card = card_of(choice)
         if new_classes and not card.new_classes:
             raise PlanInvalid(f"{card.name} takes the classes of source and target for the same, the plan's differ")
+        if kind not in card.kinds:
+            suits = ", ".join(one.name for one in CARDS.values() if kind in one.kinds)
+            raise ModelUnsupported(f"{card.name} is not for {kind} models", hint=f"For these there are {suits}.")
         for need in card.needs:
             if not given[need]:
                 raise DataLacking(f"{card.name} needs {need}, and there is none")
@@ -176,12 +192,13 @@ def rows() -> list[tuple[str, ...]]:
         "situation",
         "needs",
         "new classes",
+        "models",
         "settings",
         "source",
     )
     own: list[tuple[str, ...]] = [
         (c.name, c.does, c.transfers, c.situations, ", ".join(c.needs) or "labels of any corpus",
-         "yes" if c.new_classes else "no", c.settings, c.paper)
+         "yes" if c.new_classes else "no", "all" if c.kinds == KINDS else ", ".join(c.kinds), c.settings, c.paper)
         for c in CARDS.values()
     ]  # fmt: skip
     return [header, *own]

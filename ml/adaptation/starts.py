@@ -12,6 +12,7 @@ from torch import nn
 from transformers import Wav2Vec2Model
 
 from ml.adaptation.errors import ModelUnsupported, PlanInvalid
+from ml.adaptation.heads import Head
 from ml.adaptation.label_set import remapped
 from ml.adaptation.network import Champion, SpeechNetwork
 from ml.adaptation.plan import AdaptationPlan
@@ -19,8 +20,6 @@ from ml.emotions import EMOTIONS
 from ml.encoders.source import weights_sha256
 from ml.encoders.speech import SpeechEncoder
 from ml.inference.makiuchi import MakiuchiSpeech
-from ml.models.makiuchi.config import SpeechEmotionConfig
-from ml.models.makiuchi.speech import SpeechEmotionModel
 from ml.quiet import quiet
 
 STARTS = ("fresh-head", "fresh-encoder", "ctc-start", "gender-start")
@@ -34,6 +33,8 @@ class Began:
     labels: tuple[str, ...]
     #: Whether the encoder is no longer the one that the parent's bundle names.
     changed: bool
+    #: Whether the read-out of an encoder's frames has to be fitted first.
+    unread: bool
     temperature: float
 
 
@@ -41,37 +42,34 @@ def begin(plan: AdaptationPlan, champion: Champion, device: str) -> Began:
     """The champion, or what the plan's start makes of it, with the plan's classes. Draws from torch's generator."""
     torch.manual_seed(plan.seed)
     labels = champion.labels if plan.labels is None else tuple(label for label in EMOTIONS if label in plan.labels)
-    fresh = changed = False
+    fresh = changed = unread = False
     for choice in plan.methods:
         if choice.name == "ctc-start":
             champion, fresh = _from_ctc(champion, str(choice.settings.get("checkpoint", "")), device), True
+            unread = bool(champion.network.ears.below)
         elif choice.name == "fresh-encoder":
             champion, fresh, changed = _fresh_encoder(champion), True, True
         elif choice.name in ("fresh-head", "gender-start"):
             fresh = True
+    head = champion.speech.head
     if fresh:
-        sizes = _head_sizes(plan, champion.speech.head.config)
-        head = SpeechEmotionModel(replace(sizes, classes=len(labels)))
-    else:
-        head = champion.speech.head
-        head = head if labels == champion.labels else remapped(head, champion.labels, labels)
+        head = champion.network.ears.fresh(len(labels), speaker_size=_speaker_size(plan))
+    elif labels != champion.labels:
+        head = remapped(head, champion.labels, labels)
     kept = not fresh and labels == champion.labels
     own = _with_head(champion, head.to(device), device)
-    return Began(own, labels, changed, float(champion.side["temperature"]) if kept else 1.0)
+    return Began(own, labels, changed, unread, float(champion.side["temperature"]) if kept else 1.0)
 
 
-def _head_sizes(plan: AdaptationPlan, config: SpeechEmotionConfig) -> SpeechEmotionConfig:
-    """The champion's sizes; `speaker_size=0` of a fresh start leaves the speaker's vector out."""
+def _speaker_size(plan: AdaptationPlan) -> int | None:
+    """What a fresh start says of it; 0 leaves the speaker out."""
     for choice in plan.methods:
         if "speaker_size" in choice.settings:
-            size = int(choice.settings["speaker_size"])
-            if size not in (0, config.speaker_size):
-                raise PlanInvalid(f"speaker_size has to be 0 or {config.speaker_size}")
-            return replace(config, speaker_size=size)
-    return config
+            return int(choice.settings["speaker_size"])
+    return None
 
 
-def _with_head(champion: Champion, head: SpeechEmotionModel, device: str) -> Champion:
+def _with_head(champion: Champion, head: Head, device: str) -> Champion:
     speech = replace(champion.speech, head=head)
     network = SpeechNetwork(champion.network.encoder, _weights(champion), head).to(device)
     return Champion(champion.side, speech, network)
@@ -98,8 +96,7 @@ def _from_ctc(champion: Champion, source: str, device: str) -> Champion:
         "do_normalize": True,
         "centred": False,
     }
-    sizes = replace(champion.speech.head.config, input_size=encoder.hidden_size)
-    head = SpeechEmotionModel(sizes)
+    head = champion.network.ears.fresh(len(champion.labels), input_size=encoder.hidden_size).to(device)
     speech = MakiuchiSpeech(encoder, weights.cpu().numpy(), head, 1.0)
     return Champion(dict(champion.side) | {"config": config}, speech, SpeechNetwork(encoder.model, weights, head))
 
@@ -107,7 +104,7 @@ def _from_ctc(champion: Champion, source: str, device: str) -> Champion:
 def _fresh_encoder(champion: Champion) -> Champion:
     """The convolutions as they are, everything above them at random: no label that the champion saw is left.
 
-    That holds for encoders whose convolutions were trained without labels, as those of `mini-speech` are.
+    That holds for encoders whose convolutions were trained without labels.
     """
     encoder = champion.speech.encoder
     if not isinstance(encoder, SpeechEncoder) or "source" in champion.side["config"]["encoder"]:

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.alignment import speakers
 from ml.alignment.diarization import diarize
 from ml.alignment.draft import Draft
 from ml.alignment.types import Speaker, Utterance
+from ml.alignment.voice import KnownVoice, hear_voices
 from ml.audio.reader import Audio
 from ml.audio.vad import Segment
-from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector, usual
 from ml.transcripts.naming import is_label
 
 #: Utterances whose samples are in memory at once while they are embedded.
@@ -89,23 +88,19 @@ def _union(drafts: Sequence[Draft]) -> list[Segment]:
 
 def _speaker(audio: Audio, label: str, own: Sequence[Draft]) -> Speaker:
     """A speaker by their first utterances; no more are read than are needed."""
-    from ml.features.voice import wave_statistics  # imports torch
-
-    known: list[NDArray[np.float32]] = []
-    heard: list[NDArray[np.float32] | None] = []
+    voice = KnownVoice()
     for begin in range(0, len(own), _TOGETHER):
-        if len(known) >= UTTERANCES_PER_SPEAKER:
+        if voice.complete:
             break
         waves = [
             audio.read(d.channel, d.start_s, min(d.end_s, d.start_s + speakers.MAX_EMBED_S))
             for d in own[begin : begin + _TOGETHER]
         ]
-        known += [embedding for embedding in speakers.embed_utterances(waves) if embedding is not None]
-        heard += [wave_statistics(wave) for wave in waves]
+        voice.add(hear_voices(waves))
     return Speaker(
         label=label,
         named=own[0].speaker is not None and not is_label(label),
-        embedding=speaker_vector(known),
+        embedding=voice.embedding,
         channel=audio.origins[own[0].channel],
-        usual=usual(heard[:UTTERANCES_PER_SPEAKER]),
+        usual=voice.usual,
     )

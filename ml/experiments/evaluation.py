@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.alignment.speakers import embed_utterances
+from ml.alignment.voice import KnownVoice, hear_voices
 from ml.bundles import read_meta
 from ml.corpora.manifest import freeze
 from ml.corpora.registry import corpus, of_classes
@@ -17,8 +17,7 @@ from ml.emotions import EMOTIONS
 from ml.experiments.dataset import DataUnsuitable, described
 from ml.experiments.outcomes import Outcome, figures
 from ml.experiments.speech_preparation import Counted, waveform
-from ml.features.speaker import UTTERANCES_PER_SPEAKER, VECTOR, speaker_vector, usual, whole_vector
-from ml.features.voice import wave_statistics
+from ml.features.speaker import UTTERANCES_PER_SPEAKER, VECTOR
 from ml.inference.engine import Engine, UtteranceAudio
 from ml.models.fusion import to_label_set
 from ml.profiles import load_profile
@@ -118,9 +117,9 @@ def voices_of(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str,
     vectors = {}
     spoken = sum(map(bool, own.values()))
     for speaker, chosen in own.items():
-        waves = [waveform(item) for item in chosen]
-        embedding = speaker_vector(embed_utterances(waves) if waves else [])
-        vectors[speaker] = whole_vector(embedding, usual([wave_statistics(wave) for wave in waves]))
+        voice = KnownVoice()
+        voice.add(hear_voices([waveform(item) for item in chosen]))
+        vectors[speaker] = voice.vector
         if chosen:
             counted("voices", len(vectors), max(spoken, len(vectors)))
     return vectors
@@ -129,7 +128,7 @@ def voices_of(items: Sequence[LabelledUtterance], counted: Counted) -> dict[str,
 def scored_items(
     engine: Engine, items: Sequence[LabelledUtterance], voices: dict[str, NDArray[np.float32]]
 ) -> tuple[Side, Side, Side]:
-    """Probabilities [N, 7] by voice, by words and fused; `voices` are speakers' vectors [256]."""
+    """Probabilities [N, 7] by voice, by words and fused; `voices` are speakers' vectors [VECTOR]."""
     nothing = np.zeros(0, dtype=np.float32)
     audio = [
         UtteranceAudio(nothing if item.audio_path is None else waveform(item), item.text, item.language)

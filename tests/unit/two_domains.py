@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from ml.adaptation.adapt import adapt
 from ml.adaptation.plan import AdaptationPlan
+from ml.alignment.voice import HeardVoice, KnownVoice
 from ml.bundles import BundleMeta, save_bundle
 from ml.corpora.manifest import Manifest, freeze, read_manifest
 from ml.corpora.types import LabelledUtterance
+from ml.encoders.speech import SpeechEncoder
+from ml.features.voice import wave_statistics
 from ml.models.makiuchi.config import SpeechEmotionConfig
 from ml.models.makiuchi.speech import SpeechEmotionModel
+from ml.models.voice import VoiceEmotionConfig, VoiceEmotionModel
 from ml.profiles.sides import BundleSide
 from tests.corpora.sound import SAMPLE_RATE, voice
 from tests.unit.tiny_models import SPEECH_ENCODER
@@ -67,28 +72,58 @@ def manifest(folder: Path, name: str, **how: Any) -> Manifest:
     return freeze(corpus(folder, name, **how), folder / f"{name}.parquet")
 
 
-def champion(folder: Path, labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
-    """The side of a random model with short segments, so that a step takes milliseconds."""
+def champion(folder: Path, kind: str = "voice-speech", labels: tuple[str, ...] = FOUR) -> dict[str, Any]:
+    """The side of a random model, small or with short segments, so that a step takes milliseconds."""
     torch.manual_seed(1)
-    encoder = Wav2Vec2Model(Wav2Vec2Config(**SPEECH_ENCODER))
-    sizes = {"channels": 16, "bottleneck": 4, "segment_frames": 24, "factor": 12, "hidden": 16}
-    head = SpeechEmotionModel(SpeechEmotionConfig(input_size=16, classes=len(labels), **sizes))
+    encoder = Wav2Vec2Model(Wav2Vec2Config(**SPEECH_ENCODER)).eval()
+    head: SpeechEmotionModel | VoiceEmotionModel
+    if kind == "makiuchi-speech":
+        sizes = {"channels": 16, "bottleneck": 4, "segment_frames": 24, "factor": 12, "hidden": 16}
+        head = SpeechEmotionModel(SpeechEmotionConfig(input_size=16, classes=len(labels), **sizes))
+    else:
+        head = VoiceEmotionModel(VoiceEmotionConfig(input_size=16, hidden=48, classes=len(labels)))
+        anybody = corpus(folder, "anybody", speakers=4, takes=2)
+        standardise(head, SpeechEncoder(encoder, do_normalize=True), waves_of(anybody))
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
     tensors |= {f"head.{name}": t for name, t in head.state_dict().items()} | {"layer_weights": torch.ones(3)}
     config = {"encoder": SPEECH_ENCODER, "do_normalize": True, "head": head.to_config()}
-    meta = BundleMeta("tiny", "makiuchi-speech", config, labels, (), "CC0-1.0", "random weights", ())
+    meta = BundleMeta("tiny", kind, config, labels, (), "CC0-1.0", "random weights", ())
     save_bundle(folder / "champion", meta, tensors)
     return BundleSide(str(folder / "champion")).resolve("speech")
 
 
-def no_voices(waves: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """Embeddings that a network of random weights need not wait for."""
-    return [torch.nn.functional.normalize(torch.ones(256), dim=0).numpy() for _ in waves]
+@torch.no_grad()
+def standardise(head: VoiceEmotionModel, encoder: SpeechEncoder, waves: Sequence[NDArray[np.float32]]) -> None:
+    """Fill in what a voice model knows of statistics before it learns; its read-out stays random."""
+    frames = encoder.encode(waves, np.ones(3, dtype=np.float32))
+    own = torch.stack([head.heard(torch.from_numpy(one)) for one in frames])
+    measured = torch.from_numpy(np.stack([known for wave in waves if (known := wave_statistics(wave)) is not None]))
+    for values, mean, deviation in (
+        (own, head.mean, head.deviation),
+        (measured, head.usual_mean, head.usual_deviation),
+    ):
+        mean.copy_(values.mean(dim=0))
+        deviation.copy_(values.std(dim=0) + 1e-2)
+    head.usual_map.mul_(0.1)
 
 
-def waves_of(held: Manifest) -> list[NDArray[np.float32]]:
+def quick_voices(waves: Sequence[NDArray[np.float32]]) -> list[HeardVoice]:
+    """How voices usually sound, and embeddings that nobody need wait for."""
+    embedding = torch.nn.functional.normalize(torch.ones(256), dim=0).numpy()
+    return [HeardVoice(embedding, wave_statistics(wave)) for wave in waves]
+
+
+def vectors_of(held: Manifest) -> NDArray[np.float32]:
+    """The speaker's vector of each item [N, VECTOR]."""
+    known: dict[str, KnownVoice] = {}
+    for item, wave in zip(held.items, waves_of(held.items), strict=True):
+        known.setdefault(item.speaker, KnownVoice()).add(quick_voices([wave]))
+    return np.stack([known[item.speaker].vector for item in held.items])
+
+
+def waves_of(items: Sequence[LabelledUtterance]) -> list[NDArray[np.float32]]:
     """The audio of a corpus."""
-    return [soundfile.read(item.audio_path, dtype="float32")[0] for item in held.items]
+    return [soundfile.read(item.audio_path, dtype="float32")[0] for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +137,7 @@ class World:
     #: The target with a class more.
     wider: Manifest
     champion: dict[str, Any]
+    kind: str
 
     @property
     def cache(self) -> Path:
@@ -109,17 +145,17 @@ class World:
         return self.folder / "cache"
 
 
-def world(folder: Path) -> World:
+def world(folder: Path, kind: str) -> World:
     """Made in `folder`; the model learns for as many steps as it takes."""
     source = manifest(folder, "here", speakers=4, takes=3)
     target = manifest(folder, "there", speakers=4, takes=3, shifted=True)
     tested = manifest(folder, "others", speakers=4, takes=2, shifted=True)
     wider = manifest(folder, "wider", speakers=2, takes=2, shifted=True, labels=(*FOUR, "fear"))
     plan = AdaptationPlan.of("finetune", head_steps=120, batch=16, head_rate=1e-2, judge_every=30)
-    given: dict[str, Any] = {"champion": champion(folder), "target": source, "out": folder / "learned"}
-    learned = adapt(plan, **given, embed=no_voices, device="cpu", cache=folder / "cache")
+    given: dict[str, Any] = {"champion": champion(folder, kind), "target": source, "out": folder / "learned"}
+    learned = adapt(plan, **given, embed=quick_voices, device="cpu", cache=folder / "cache")
     side = BundleSide(str(learned.bundle)).resolve("speech")
-    return World(folder, source, target, tested, wider, side)
+    return World(folder, source, target, tested, wider, side, kind)
 
 
 def _killed(folder: Path, out: Path) -> None:
@@ -129,7 +165,7 @@ def _killed(folder: Path, out: Path) -> None:
     side = BundleSide(str(folder / "learned" / "bundle")).resolve("speech")
     plan = AdaptationPlan.of("mmd", "multitask", head_steps=24, encoder_steps=12, batch=8, judge_every=10, save_every=3)
     given: dict[str, Any] = {"champion": side, "target": None, "source": [source], "unlabelled": target.items}
-    slow = {"report": lambda _: time.sleep(0.1), "embed": no_voices, "device": "cpu"}
+    slow = {"report": lambda _: time.sleep(0.1), "embed": quick_voices, "device": "cpu"}
     adapt(plan, **given, **slow, out=out, cache=folder / "cache")
 
 

@@ -84,7 +84,7 @@ def _work(own: Run, watch: Watch) -> Commit:
 
 
 def _voices(items: Items, watch: Watch) -> dict[str, Any]:
-    """Speaker → vector [256], from the first hundred utterances, as in the pipeline."""
+    """Speaker → vector [VECTOR], from the first hundred utterances, as in the pipeline."""
     from ml.adaptation.voices import speaker_vectors
 
     found: dict[str, Any] = {}
@@ -196,6 +196,7 @@ def _write_reference(
     import soundfile
 
     from ml.drift import Reference, measures_of
+    from ml.features.speaker import SIZE
 
     probabilities = measured.fused[[row_of[_place(item)] for item in held]]
     seconds = [
@@ -205,7 +206,8 @@ def _write_reference(
         for item in held
     ]
     heard = ~np.isnan(probabilities).all(axis=1)
-    own_voices = np.stack([voices[name] for name in sorted({item.speaker for item in held})]).astype(np.float64)
+    speakers = sorted({item.speaker for item in held})
+    own_voices = np.stack([voices[name][:SIZE] for name in speakers]).astype(np.float64)
     reference = Reference.of(
         measures_of(probabilities[heard], EMOTIONS, np.asarray(seconds)[heard]),
         np.nan_to_num(probabilities[heard]),

@@ -62,7 +62,7 @@ def engine(spec: dict[str, Any]) -> "Engine":
 
 
 def embed() -> "KeptVoices":
-    """What makes voice embeddings, each once for all runs."""
+    """What hears voices, each utterance once for all runs."""
     from ml.gate.voices import KeptVoices
 
-    return KeptVoices(context.settings().models / "embeddings")
+    return KeptVoices(context.settings().models / "voices-heard")
