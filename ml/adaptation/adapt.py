@@ -67,8 +67,9 @@ def adapt(
 
     `champion` is the speech side of a profile version's specification (or `BundleSide(location).resolve("speech")`).
     `target` is labelled, `source` are labelled earlier corpora; labels of `unlabelled` items are not looked at.
-    `report` hears of every step, `stop` is asked before every one; `cache` keeps features for other runs; `voices`
-    are speaker vectors that the pipeline has already, `embed` makes the others; `teacher` is the `text` side.
+    `report` hears how related the tasks are before anything learns, and of every step; `stop` is asked before every
+    one. `cache` keeps features for other runs; `voices` are speaker vectors that the pipeline has already, `embed`
+    makes the others; `teacher` is the text side.
     Raises `PlanInvalid`, `DataLacking`, `SupportTooSmall`, `ModelUnsupported`, `Stopped`, another `ModelError`, or an
     error of `ml.audio` when audio cannot be read.
     """
@@ -92,7 +93,9 @@ def adapt(
         kept = banks(parent, gathered, folder, counted)
     data = material(gathered, parent, labels, plan, folder, voices=voices or {}, embed=embed)
     work = Work(parent.network, data, labels, plan, kept.frames, float(champion["temperature"]), found, teacher)
-    work.notes["relatedness"] = relatedness(work).to_json()
+    related = relatedness(work).to_json()
+    work.notes["relatedness"] = related
+    report(Progress("relatedness", 0, 1, {name: own for name, own in related.items() if own is not None}, None, None))
     torch.manual_seed(plan.seed)
     methods = [build(choice, work).to(found) for choice in plan.methods]
     run = {"plan": plan.to_json(), "parent": champion["sha256"], "data": gathered.fingerprint()}

@@ -86,7 +86,7 @@ class DeepCoral(Method):
     name = "deep-coral"
     hears_target = True
 
-    def __init__(self, work: Work, *, weight: float = 10.0) -> None:
+    def __init__(self, work: Work, *, weight: float = 3.0) -> None:
         super().__init__(work)
         setting(weight > 0, "the weight of deep-coral has to be positive")
         needed(work.material.domain(SOURCE), LEAST, "source utterances", self.name)

@@ -52,9 +52,9 @@ class Corpus:
 class Budget:
     """How long models learn."""
 
-    source_steps: int = 500
-    steps: int = 120
-    batch: int = 24
+    source_steps: int = 400
+    steps: int = 60
+    batch: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +113,18 @@ def cut(name: str, folder: Path, classes: Sequence[str], out: Path, most: int | 
     rng = np.random.default_rng(0)
     rest = [item for item in items if item.speaker not in tested]
     few = [item for label in classes for item in _drawn([i for i in rest if i.label == label], LABELS_PER_CLASS, rng)]
-    parts = {"rest": _limited(rest, most), "tested": _limited([i for i in items if i.speaker in tested], most)}
+    held = [item for item in items if item.speaker in tested]
+    parts = (
+        {"rest": rest, "tested": held}
+        if most is None
+        else {"rest": _drawn(rest, 2 * most, rng), "tested": _drawn(held, most, rng)}
+    )
     frozen = {part: freeze(own, out / f"{name}-{part}.parquet") for part, own in {**parts, "few": few}.items()}
     return Corpus(name, **frozen)
 
 
 def _drawn(items: list[LabelledUtterance], count: int, rng: np.random.Generator) -> list[LabelledUtterance]:
     return [items[i] for i in np.sort(rng.permutation(len(items))[:count])]
-
-
-def _limited(items: list[LabelledUtterance], most: int | None) -> list[LabelledUtterance]:
-    """About `most` items, evenly spread over the list."""
-    return items if most is None else items[:: max(1, len(items) // most)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--teacher", default="shipped:mini-text", help="the text model that cross-modal transfer asks")
     parser.add_argument("--source-steps", type=int, default=Budget().source_steps)
     parser.add_argument("--steps", type=int, default=Budget().steps)
-    parser.add_argument("--utterances", type=int, help="of each part of a corpus, about; default: all")
+    parser.add_argument("--utterances", type=int, help="so many tested, and twice as many to learn from; default: all")
     options = parser.parse_args(arguments)
     places = [(name, Path(folder)) for name, _, folder in (said.partition("=") for said in options.corpora)]
     known = [{item.label for item in corpus(name, folder, Skipped())} for name, folder in places]

@@ -43,7 +43,7 @@ def export(
         parent,
         config=config,
         labels=labels,
-        licence=_joined([parent.licence, *(own for one in data for own in one.licences.values())]),
+        licence=joined_licences([parent.licence, *(own for one in data for own in one.licences.values())]),
         notice=_notice(parent, data),
         training_data=tuple(dict.fromkeys([*parent.training_data, *_corpora(data)])),
         metrics={"adaptation": dict(about)},
@@ -64,7 +64,7 @@ def _corpora(data: tuple[Manifest, ...]) -> list[str]:
     return sorted({item.corpus for manifest in data for item in manifest.items})
 
 
-def _joined(licences: list[str]) -> str:
+def joined_licences(licences: list[str]) -> str:
     """Licences once each; "CC BY-NC-SA 4.0" and "CC-BY-NC-SA-4.0" are the same one."""
     seen = {licence.replace("-", " ").lower(): licence for licence in reversed(licences)}
     return " and ".join(sorted(seen.values()))

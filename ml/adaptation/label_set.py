@@ -21,14 +21,20 @@ def remapped(head: SpeechEmotionModel, known: Sequence[str], wanted: Sequence[st
     result = SpeechEmotionModel(replace(head.config, classes=len(wanted)))
     old, new = head.classifier[-1], result.classifier[-1]
     assert isinstance(old, nn.Linear) and isinstance(new, nn.Linear)
+    move_rows(old, new, known, wanted)
     below = {name: t for name, t in head.state_dict().items() if not name.startswith(_last(head))}
     result.load_state_dict(below, strict=False)
-    new.weight.copy_(old.weight.std() * torch.randn_like(new.weight))
+    return result.to(old.weight.device)
+
+
+@torch.no_grad()
+def move_rows(old: nn.Linear, new: nn.Linear, known: Sequence[str], wanted: Sequence[str]) -> None:
+    """Fill a classifier of the classes `wanted` from one of the classes `known`."""
+    new.weight.copy_(old.weight.std() * torch.randn(new.weight.shape))
     new.bias.copy_(old.bias.mean())
     for row, label in enumerate(wanted):
         if label in known:
             new.weight[row], new.bias[row] = old.weight[known.index(label)], old.bias[known.index(label)]
-    return result.to(old.weight.device)
 
 
 def _last(head: SpeechEmotionModel) -> str:

@@ -77,7 +77,7 @@ _TABLE = (
         "ridge=0.01", "Sun et al. 2016", Coral,
     ),
     MethodCard(
-        "deep-coral", "covariances of embeddings come together", "feature", BOTH, (SOURCE, HEARD), False, "weight=10",
+        "deep-coral", "covariances of embeddings come together", "feature", BOTH, (SOURCE, HEARD), False, "weight=3",
         "Sun and Saenko 2016", DeepCoral,
     ),
     MethodCard(

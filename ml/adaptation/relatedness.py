@@ -79,8 +79,9 @@ def proxy_a_distance(source: Floats, target: Floats, speakers: list[str]) -> flo
     if folds < 2:
         return None
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500, class_weight="balanced"))
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    said = cross_val_predict(model, values, domain, groups=own, cv=split)
+    # As a list, since libraries that switch on scikit-learn's metadata routing would refuse the groups.
+    parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(values, domain, own))
+    said = cross_val_predict(model, values, domain, cv=parts)
     error = np.mean([(said[domain == side] != side).mean() for side in (0, 1)])
     return float(max(0.0, 2 * (1 - 2 * error)))
 
