@@ -1,7 +1,6 @@
 """`tenor labels` against a real Postgres: in, measured, shown, proposed, and back from Label Studio."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +14,11 @@ from typer.testing import CliRunner
 
 from db.engine import make_engine
 from db.targets import targets
-from ml.emotions import EMOTIONS
 from ops.cli.main import app
-from tests.corpora.sound import write_voice
 from tests.integration.cli_world import Tenor
-from tests.integration.planting import Plant, distribution
-from tests.unit.test_labelling_readers import TEXTGRID, annotation, choice, rating
-
-
-@dataclass
-class Archive:
-    """Two analysed calls: in `may/1.wav` Anna and Ben speak, in `june/1.wav` Anna alone."""
-
-    folder: Path
-    job: int
-    sha256: dict[str, str]
+from tests.integration.labelled_calls import Archive, plant_calls
+from tests.integration.planting import distribution
+from tests.unit.labelling_files import TEXTGRID, annotation, choice, rating
 
 
 @pytest.fixture
@@ -65,35 +54,7 @@ def tenor(process: Tenor, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 @pytest.fixture
 def archive(database_url: str, tmp_path: Path) -> Archive:
-    folder, hashes = tmp_path / "calls", {}
-    with make_engine(database_url).begin() as conn:
-        plant = Plant(conn)
-        version = plant.version(plant.profile(), 1, champion=True)
-        number = plant.archive(str(folder))
-        job = plant.job(number, version, state="done")
-        batch = plant.batch(job, version)
-        for path, spoken, fused in (
-            (
-                "may/1.wav",
-                [("Anna", 0.0, 1.0, "no"), ("Ben", 1.0, 2.0, "why"), ("Anna", 2.0, 3.0, "so")],
-                [distribution(angry=0.9, sad=0.1), distribution(angry=0.4, sad=0.6), distribution(neutral=1.0)],
-            ),
-            ("june/1.wav", [("Anna", 0.5, 3.0, "oh")], [distribution(**dict.fromkeys(EMOTIONS, 1 / 7))]),
-        ):
-            audio = write_voice(folder / path, "angry", path, seconds=3.0)
-            hashes[path] = hashlib.sha256(audio.read_bytes()).hexdigest()
-            status = audio.stat()
-            recording = plant.row(
-                "recordings", sha256=hashes[path], size_bytes=status.st_size, duration_s=3.0, channels=1
-            )
-            file = plant.row(
-                "archive_files", archive_id=number, path=path, recording_id=recording,
-                size_bytes=status.st_size, mtime_ns=status.st_mtime_ns,
-            )  # fmt: skip
-            alignment = plant.alignment(recording, file, spoken)
-            plant.score(alignment, version, batch, fused)
-            plant.link(job, file, "done", recording_id=recording, alignment_id=alignment, profile_version_id=version)
-    return Archive(folder, job, hashes)
+    return plant_calls(database_url, tmp_path / "calls")
 
 
 def rows(url: str, query: str) -> list[dict[str, Any]]:
