@@ -13,7 +13,7 @@ from ml.alignment.types import Phone, Utterance, Word
 from ml.encoders.framing import centred_frames, centring
 from ml.encoders.speech import SpeechEncoder
 from ml.features.mel import mel_spectrogram
-from ml.features.speaker import speaker_vector
+from ml.features.speaker import VECTOR, speaker_vector, whole_vector
 from ml.features.targets import targets
 
 RNG = np.random.default_rng(11)
@@ -139,3 +139,10 @@ def test_a_hundred_may_be_drawn_at_random_without_repetition() -> None:
     assert all(49.5 <= mean <= 69.5 for mean in drawn)
     few = speaker_vector(embeddings[:3], drawn_by=np.random.default_rng(0))
     assert (few == 1.0).all()
+
+
+def test_a_speaker_of_an_older_alignment_has_a_vector_that_says_nothing_of_the_usual_voice() -> None:
+    vector = whole_vector([0.5] * 256, ())
+
+    assert vector.shape == (VECTOR,)
+    assert (vector[:256] == 0.5).all() and not vector[256:].any()
