@@ -53,10 +53,10 @@ class Coral(Method):
         material = work.material
         ours = self._frames(work, needed(material.domain(SOURCE), LEAST, "source utterances", self.name))
         theirs = self._frames(work, needed(material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name))
-        unit = work.network.ears.unit.double().cpu().numpy()
-        scale = float((np.concatenate([ours, theirs]) / unit).var(axis=0).mean())
+        both, (rows, width) = np.concatenate([ours, theirs]), min(ours.shape, theirs.shape)
+        unit = np.ones(width) if work.network.ears.alike else both.std(axis=0) + 1e-6
         # A small sample says little of many covariances.
-        least = scale * max(ridge, ours.shape[1] / min(len(ours), len(theirs)))
+        least = float((both / unit).var(axis=0).mean()) * (ridge if rows >= 10 * width else max(ridge, width / rows))
         found = {"matrix": coral_map(ours / unit, theirs / unit, ridge=least) * unit / unit[:, None]}
         found["means"] = np.stack([ours.mean(axis=0), theirs.mean(axis=0)])
         for name, values in found.items():

@@ -46,8 +46,8 @@ class AdaptableHead(Protocol):
         """Width of what it reads."""
 
     @property
-    def unit(self) -> Tensor:
-        """Size of each number that it reads [reads]."""
+    def alike(self) -> bool:
+        """Whether all numbers of a row that it reads are of one kind and size."""
 
     @property
     def embedding_size(self) -> int:

@@ -21,8 +21,8 @@ from ml.adaptation.method import Work
 from ml.adaptation.mmd import discrepancy
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
-#: So many utterances of each side are looked at.
-MOST = 600
+#: So many utterances of each side are looked at, in so many directions.
+MOST, DIRECTIONS = 600, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def relatedness(work: Work) -> Relatedness:
     source, target = some(material.domain(SOURCE)), some(material.domain(TARGET, UNLABELLED))
     distance = gap = leep_score = h = None
     if len(source) >= 10 and len(target) >= 10:
-        ours, theirs = work.embeddings(source), work.embeddings(target)
+        ours, theirs = _seen(work.embeddings(source)), _seen(work.embeddings(target))
         speakers = [material.items[i].speaker for i in (*source, *target)]
         distance, gap = proxy_a_distance(ours, theirs, speakers), discrepancy(ours, theirs)
     labelled = some(material.training(TARGET))
@@ -64,8 +64,17 @@ def relatedness(work: Work) -> Relatedness:
     classes = len(np.unique(labels))
     if classes >= 2:
         leep_score = leep(np.exp(work.log_probabilities(labelled)), labels)
-        h = h_score(work.embeddings(labelled), labels)
+        h = h_score(_seen(work.embeddings(labelled)), labels)
     return Relatedness(distance, gap, leep_score, h, classes, len(labelled))
+
+
+def _seen(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Embeddings in at most so many random directions, which keep distances (Johnson and Lindenstrauss 1984)."""
+    width = embeddings.shape[1]
+    if width <= DIRECTIONS:
+        return embeddings
+    axes = np.random.default_rng(0).normal(size=(width, DIRECTIONS)) / DIRECTIONS**0.5
+    return np.asarray(embeddings @ axes, dtype=np.float32)
 
 
 def proxy_a_distance(source: Floats, target: Floats, speakers: list[str]) -> float | None:

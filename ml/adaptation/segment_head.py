@@ -31,9 +31,9 @@ class SegmentHead:
         return self.head.config.input_size
 
     @property
-    def unit(self) -> Tensor:
-        """All are of one kind."""
-        return torch.ones(self.reads)
+    def alike(self) -> bool:
+        """Features of one network."""
+        return True
 
     @property
     def embedding_size(self) -> int:

@@ -77,7 +77,7 @@ def adapt_text(
     kept = [item for item in readable if model.spoken(item.text)]
     if len({item.label for item in kept}) < 2:
         raise DataLacking("there are no labelled texts of two classes in the text model's languages")
-    data = _tokens(model, champion["sha256"], kept, labels, cache or out / WORK)
+    data = _tokens(model, champion, kept, labels, cache or out / WORK)
     torch.manual_seed(plan.seed)
     learner = TextLearner(data, replace(model.head.config, classes=len(labels)), device=found)
     _begin(learner.module, model.head, champion["labels"], labels)

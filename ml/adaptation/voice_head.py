@@ -39,9 +39,9 @@ class VoiceHead:
         return STATISTICS
 
     @property
-    def unit(self) -> Tensor:
-        """Deviations."""
-        return self.head.deviation
+    def alike(self) -> bool:
+        """Octaves beside shares beside logarithms."""
+        return False
 
     @property
     def embedding_size(self) -> int:
