@@ -7,6 +7,7 @@ Hard speech makes a probe unsure; wrong labels make it wrong where it is sure. (
 Chuang, JAIR 2021, in its simplest form: a ranking by confidence instead of a threshold per class.)
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ def check_labels(
         return LabelCheck(items, contradicted, trusted, None, contradicted > rule.limit)
     beyond = contradicted - usual
     either = (contradicted * items + usual * trusted) / (items + trusted)
-    error = np.sqrt(either * (1 - either) * (1 / items + 1 / trusted) / SUREST)
+    error = math.sqrt(either * (1 - either) * (1 / items + 1 / trusted) / SUREST)
     return LabelCheck(items, contradicted, trusted, usual, beyond > max(rule.beyond_trusted, rule.errors * error))
 
 

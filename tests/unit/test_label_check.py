@@ -1,5 +1,8 @@
 """Labels that contradict one another are noticed before anything is learned from them."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -44,6 +47,7 @@ def test_labels_of_which_three_in_ten_are_flipped_contradict_themselves(hard: fl
     assert found.contradicted is not None and found.trusted_contradicted is not None
     assert found.contradicted > found.trusted_contradicted + 0.1
     assert found.suspicious
+    assert json.loads(json.dumps(asdict(found))) == asdict(found)
 
 
 def test_a_handful_of_labels_is_not_judged() -> None:
