@@ -15,9 +15,13 @@ import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from ml.adaptation.adapt import BUNDLE, WORK, Adapted, adapt
+from ml.adaptation.coral import Coral
 from ml.adaptation.errors import DataLacking, ModelUnsupported, PlanInvalid, Stopped, SupportTooSmall
+from ml.adaptation.gathering import Gathered, banks, material
 from ml.adaptation.loop import Progress
-from ml.adaptation.network import KINDS
+from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, make_batch
+from ml.adaptation.method import Work
+from ml.adaptation.network import KINDS, Champion
 from ml.adaptation.plan import AdaptationPlan, MethodChoice
 from ml.adaptation.registry import CARDS, rows
 from ml.bundles import load_bundle
@@ -110,14 +114,25 @@ def test_fine_tuning_on_the_target_beats_the_model_that_never_heard_it(here: Wor
     assert balanced(here, adapted.bundle, here.tested) > before
 
 
-def test_correlation_alignment_beats_the_source_model_without_any_label_of_the_target(
-    here: World, tmp_path: Path
-) -> None:
-    before = balanced(here, Path(here.champion["location"]), here.tested)
+def test_correlation_alignment_gives_the_source_the_mean_and_the_covariance_of_the_target(here: World) -> None:
+    champion, plan = Champion.load(here.champion), AdaptationPlan.of("coral")
+    gathered = Gathered.of(None, [here.source], here.target.items)
+    bank = banks(champion, gathered, here.cache).frames
+    data = material(gathered, champion, champion.labels, plan, here.cache, voices={}, embed=quick_voices)
+    work = Work(champion.network, data, champion.labels, plan, bank, 1.0, "cpu")
+    batch = make_batch(data, bank, data.domain(SOURCE, TARGET, UNLABELLED), (work.segment, 1), "cpu")
 
-    adapted = run(here, tmp_path, "coral", head_steps=60, head_rate=1e-2)
+    moved = Coral(work).remap(batch.features, batch)
 
-    assert balanced(here, adapted.bundle, here.tested) > before
+    torch.testing.assert_close(moved[batch.is_target], batch.features[batch.is_target])
+    unit = batch.features[batch.mask].std(dim=0) + 1e-6
+    (ours, theirs), (ours_moved, _) = (
+        [(own[part] / unit)[batch.mask[part]] for part in (~batch.is_target, batch.is_target)]
+        for own in (batch.features, moved)
+    )
+    torch.testing.assert_close(ours_moved.mean(dim=0), theirs.mean(dim=0), rtol=1e-2, atol=1e-2)
+    before, after = (float((torch.cov(own.T) - torch.cov(theirs.T)).norm()) for own in (ours, ours_moved))
+    assert after < before
 
 
 def test_a_new_class_is_learned_and_known_ones_keep_their_rows(here: World, tmp_path: Path) -> None:
