@@ -1,5 +1,6 @@
 """README's accuracy section: three short tables, each beside the command that makes it."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ def _speech(reports: dict[str, Report]) -> list[str]:
     cells = ([_styled(name, reports), *(_cell(report, name) for report in reports.values())] for name in names)
     lines = [
         "**Source A's speech models** over a frozen encoder that no label has touched, on people they never heard,",
-        "four classes (chance 0.25); in italics, what one would try first, in the same folds:",
+        "four classes (chance 0.25), trained as briefly as the commands say; in italics, what one would try first, in",
+        "the same folds:",
         "",
         *table(header, cells),
         "",
@@ -82,7 +84,7 @@ def _text(report: Report) -> list[str]:
 
 def _theirs() -> list[str]:
     figures = ", ".join(f"{name} {value:.1f}" for name, value in MAKIUCHI_2021)
-    return ["", f"The paper's own figures, in per cent: {figures}. {WHOSE}", ""]
+    return ["", *textwrap.wrap(f"The paper's own figures, in per cent: {figures}. {WHOSE}", 119), ""]
 
 
 def paper_figures() -> list[str]:
@@ -94,7 +96,9 @@ def paper_figures() -> list[str]:
 def _corpus(report: Report, *, count: bool = True) -> str:
     part, folds = report["data"][0], report["folds"]
     how = {"speaker": "leave one speaker out", "session": "leave one session out", "split": "its own split"}
-    named = how.get(folds["kind"], f"{len(folds['names'])} folds of whole speakers")
+    named = how.get(folds["kind"], "folds of whole speakers")
+    if few := report["plan"]["only_folds"]:
+        named += f", only the first {few}"
     return f"{part['corpus']}, {named}" + (f", n = {report['rows'][0]['n']}" if count else "")
 
 
