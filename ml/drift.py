@@ -33,7 +33,8 @@ class Histogram:
     @classmethod
     def of(cls, values: Floats, bins: int = BINS) -> "Histogram":
         """Bins of equal content of values [n]; fewer where values repeat."""
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+        # Edges that are values themselves: one between two of them would make a bin that nothing can be in.
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
         return cls(tuple(map(float, edges)), tuple(map(float, _shares(values, edges))))
 
     def psi(self, values: Floats) -> float:
