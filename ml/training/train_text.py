@@ -40,8 +40,8 @@ HELD_OUT = 10
 #: Each begins with what the one before learned. The last one draws rare classes more often than they come, a little,
 #: so that they are not forgotten.
 STAGES = {
-    "both": Stage(steps=900, rate=1.2e-4, head_rate=1e-3, goemotions=0.75, balance=0.3),
-    "dialogue": Stage(steps=450, rate=8e-5, head_rate=5e-4, goemotions=0.15, balance=0.15),
+    "both": Stage(steps=5000, rate=1.2e-4, head_rate=1e-3, goemotions=0.75, balance=0.3),
+    "dialogue": Stage(steps=800, rate=8e-5, head_rate=5e-4, goemotions=0.15, balance=0.15),
     "rare": Stage(steps=350, rate=1e-4, head_rate=1e-3, goemotions=0.1, balance=0.35),
 }
 
