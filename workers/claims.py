@@ -101,7 +101,7 @@ def fail(conn: Connection, claim: Claim, exc: Exception, *, max_tries: int) -> s
         return None
     verdict = settle(conn, claim.stage_id, failures.failure(exc), max_tries=max_tries)
     if isinstance(exc, ArtifactBroken) and claim.batch_id is not None and verdict == "ready":
-        restart_batch(conn, claim.batch_id)
+        restart_batch(conn, claim.batch_id, pause=claim.attempt > max_tries)
     return verdict
 
 

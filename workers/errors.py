@@ -79,18 +79,21 @@ class JobEnded(TenorError):
     hint = "Recordings that failed can be put back to work with `tenor retry JOB`."
 
 
-class ArtifactBroken(TenorError):
-    """An object that one stage wrote for the next is missing or is not what was written."""
-
-    code = "artifact_broken"
-    hint = "The batch is worked on again from its audio; if this returns, check the artifact store's disk."
-
-
 class Passing(TenorError):
     """Something around the work failed, not the work: it is done again, as often as it takes, after a longer and longer
     pause."""
 
     code = "passing"
+
+
+class ArtifactBroken(Passing):
+    """An object that one stage wrote for the next is missing or is not what was written."""
+
+    code = "artifact_broken"
+    hint = (
+        "The batch is worked on again from its audio, as often as it takes; if this returns, check the artifact store's"
+        " disk."
+    )
 
 
 class DiskFull(Passing):

@@ -121,18 +121,23 @@ def bury(conn: Connection, stage_ids: Sequence[int]) -> None:
     )
 
 
-def restart_batch(conn: Connection, batch_id: int, *, fresh: bool = False) -> None:
-    """Send a batch back to extract; `fresh` forgets earlier attempts and lets the dispatcher admit it anew."""
+def restart_batch(conn: Connection, batch_id: int, *, fresh: bool = False, pause: bool = False) -> None:
+    """Send a batch back to extract, at once or when the stage that gave up would have been tried again (`pause`).
+
+    `fresh` forgets earlier attempts and lets the dispatcher admit it anew.
+    """
     conn.execute(
         text("""
             UPDATE stages
                SET state = CASE WHEN stage = 'extract' AND NOT :fresh THEN 'ready' ELSE 'waiting' END,
                    tries = CASE WHEN :fresh THEN 0 ELSE tries END,
-                   ready_at = CASE WHEN stage = 'extract' THEN now() END,
+                   ready_at = CASE WHEN stage <> 'extract' THEN NULL
+                                   WHEN :pause THEN (SELECT max(s.ready_at) FROM stages s WHERE s.batch_id = :batch)
+                                   ELSE now() END,
                    owner = NULL, lease_until = NULL, sent_at = NULL, finished_at = NULL
              WHERE batch_id = :batch
         """),
-        {"batch": batch_id, "fresh": fresh},
+        {"batch": batch_id, "fresh": fresh, "pause": pause},
     )
     if fresh:
         conn.execute(text("UPDATE batches SET opened_at = NULL, finished_at = NULL WHERE id = :b"), {"b": batch_id})

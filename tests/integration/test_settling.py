@@ -134,10 +134,7 @@ def test_a_stage_that_a_shutdown_interrupts_is_free_at_once_and_uncounted(work: 
     assert (row["state"], row["tries"], row["owner"]) == ("ready", 0, None)
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(ModelError("no such checkpoint"), "model_error"), (ArtifactBroken("gone"), "artifact_broken")]
-)
-def test_an_error_that_knows_its_cause_halves_nothing(work: Work, error: Exception, code: str) -> None:
+def test_an_error_that_knows_its_cause_halves_nothing(work: Work) -> None:
     job = work.job()
     sizes = {work.aligned(job, 4): 4}
     work.batch(job, sizes)
@@ -145,10 +142,28 @@ def test_an_error_that_knows_its_cause_halves_nothing(work: Work, error: Excepti
     for expected in ("ready", "ready", "dead"):
         claim = work.claim(stage)
         assert claim is not None
-        assert claims.fail(work.conn, claim, error, max_tries=TRIES) == expected
+        assert claims.fail(work.conn, claim, ModelError("no such checkpoint"), max_tries=TRIES) == expected
 
-    assert work.plant.rows("SELECT state, error_code FROM job_recordings") == [{"state": "failed", "error_code": code}]
+    states = work.plant.rows("SELECT state, error_code FROM job_recordings")
+    assert states == [{"state": "failed", "error_code": "model_error"}]
     assert len(work.plant.rows("SELECT 1 FROM batches")) == 1
+
+
+def test_a_store_that_loses_objects_delays_a_batch_and_never_ends_it(work: Work) -> None:
+    job = work.job()
+    work.batch(job, {work.aligned(job, 4): 4})
+    (extract,) = open_stages(work, "extract")
+    pauses = []
+    for _ in range(TRIES + 1):
+        claim = work.claim(extract)
+        assert claim is not None
+        assert claims.fail(work.conn, claim, ArtifactBroken("gone"), max_tries=TRIES) == "ready"
+        pauses += work.plant.rows("SELECT ready_at > now() AS waits FROM stages WHERE id = :id", id=extract)
+
+    assert [row["waits"] for row in pauses] == [False] * TRIES + [True], "at once at first, then with patience"
+    row = work.stage(extract)
+    assert (row["state"], row["tries"]) == ("ready", 0)
+    assert work.plant.rows("SELECT finished_at FROM batches") == [{"finished_at": None}]
 
 
 @pytest.mark.parametrize("error", [ValueError("quotes a transcript"), InvalidScores("no distribution"), MemoryError()])
