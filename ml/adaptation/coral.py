@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.adaptation.heads import Heard
 from ml.adaptation.material import SOURCE, TARGET, UNLABELLED, Batch, Indices
-from ml.adaptation.method import Method, Moment, Work, needed, setting
-from ml.adaptation.mmd import LEAST, ramp, sides
+from ml.adaptation.method import Method, Work, needed, setting
+from ml.adaptation.mmd import LEAST, Alignment
 
 Floats = NDArray[np.float64]
 #: Frames that covariances are measured on, at most.
@@ -80,26 +79,16 @@ class Coral(Method):
         return np.concatenate(rows).astype(np.float64)
 
 
-class DeepCoral(Method):
-    """Adds the distance between covariances of source and target embeddings, ramped.
+class DeepCoral(Alignment):
+    """Adds the distance between covariances of source and target embeddings.
 
     Embeddings are divided by their deviation in the batch, so that one weight suits heads of any size.
     """
 
     name = "deep-coral"
-    hears_target = True
+    usual_weight = 3.0
 
-    def __init__(self, work: Work, *, weight: float = 3.0) -> None:
-        super().__init__(work)
-        setting(weight > 0, "the weight of deep-coral has to be positive")
-        needed(work.material.domain(SOURCE), LEAST, "source utterances", self.name)
-        needed(work.material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name)
-        self._weight = weight
-
-    def loss(self, heard: Heard, batch: Batch, moment: Moment) -> Tensor | None:
-        """See the class."""
-        found = sides(heard, batch)
-        if found is None:
-            return None
-        deviation = torch.cat(found).detach().std(dim=0).clamp(min=1e-4)
-        return self._weight * ramp(moment.progress) * coral_loss(*(own / deviation for own in found))
+    def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """`coral_loss` in deviations."""
+        deviation = torch.cat([ours, theirs]).detach().std(dim=0).clamp(min=1e-4)
+        return coral_loss(ours / deviation, theirs / deviation)

@@ -6,6 +6,8 @@ Ratios are clipped to [0.1, 10]; below a fifth of effective sample size ((Σw)²
 on a few utterances, and the method refuses.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
@@ -101,7 +103,7 @@ class _Kliep:
         return np.asarray(alpha / (mean @ alpha))
 
 
-class _Weighting(Method):
+class _Weighting(Method, ABC):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         material = work.material
@@ -124,9 +126,9 @@ class _Weighting(Method):
             )
         material.weights[numbers] *= weights / weights.mean()
 
+    @abstractmethod
     def ratio(self, source: Floats, target: Floats) -> Floats:
         """Density ratios at source points."""
-        raise NotImplementedError
 
 
 class DensityRatio(_Weighting):

@@ -5,6 +5,8 @@ network's features: deep adaptation networks, Long et al. (ICML 2015, section 3)
 Wang 2019, section III.A.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -58,20 +60,35 @@ def ramp(progress: float) -> float:
     return float(2 / (1 + np.exp(-10 * progress)) - 1)
 
 
-class MmdAlignment(Method):
-    """Adds the discrepancy between source and target embeddings, ramped."""
+class Alignment(Method, ABC):
+    """Adds a distance between source and target embeddings, ramped; subclasses say which, and its usual weight."""
 
-    name = "mmd"
     hears_target = True
+    usual_weight: float
 
-    def __init__(self, work: Work, *, weight: float = 1.0) -> None:
+    def __init__(self, work: Work, *, weight: float | None = None) -> None:
         super().__init__(work)
-        setting(weight > 0, "the weight of mmd has to be positive")
+        self._weight = self.usual_weight if weight is None else weight
+        setting(self._weight > 0, f"the weight of {self.name} has to be positive")
         needed(work.material.domain(SOURCE), LEAST, "source utterances", self.name)
         needed(work.material.domain(TARGET, UNLABELLED), LEAST, "target utterances", self.name)
-        self._weight = weight
 
     def loss(self, heard: Heard, batch: Batch, moment: Moment) -> Tensor | None:
         """See the class."""
         found = sides(heard, batch)
-        return None if found is None else self._weight * ramp(moment.progress) * squared_mmd(*found)
+        return None if found is None else self._weight * ramp(moment.progress) * self.distance(*found)
+
+    @abstractmethod
+    def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """Of embeddings of the source [n, D] and of the target [m, D]."""
+
+
+class MmdAlignment(Alignment):
+    """Adds the discrepancy between source and target embeddings."""
+
+    name = "mmd"
+    usual_weight = 1.0
+
+    def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """`squared_mmd`."""
+        return squared_mmd(ours, theirs)
