@@ -7,7 +7,7 @@ from ops.accuracy.section import rewritten, section
 from ops.accuracy.stored import Stored
 
 README = Path(__file__).parents[2] / "README.md"
-PAGE = Path(__file__).parent / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 
 
 def main() -> None:

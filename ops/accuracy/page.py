@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ml.reports.markdown import DEFINITIONS, details, interval, results, share, table, title
-from ops.accuracy.section import paper_figures
+from ops.accuracy.section import compared
 from ops.accuracy.stored import Report, Stored
 
 HEAD = (
-    "<!-- Written by `make accuracy` from the JSON beside it; edit neither by hand. -->",
+    "<!-- Written by `make accuracy` from the JSON in ops/accuracy/reports; edit neither by hand. -->",
     "",
     "# What the models are worth, in detail",
     "",
@@ -21,13 +21,11 @@ HEAD = (
 
 def page(stored: Stored) -> str:
     """The page as Markdown."""
-    lines = [*HEAD]
+    lines = [*HEAD, "## Side by side", "", *compared(stored)]
     for report in (*stored.speech.values(), *stored.text.values()):
         lines += _trained(report)
     if stored.evaluations:
         lines += ["## Profiles measured", "", *_evaluations(stored.evaluations.values())]
-    if stored.speech:
-        lines += ["## The paper's figures", "", *paper_figures(), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

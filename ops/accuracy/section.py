@@ -1,4 +1,4 @@
-"""README's accuracy section: three short tables, each beside the command that makes it."""
+"""README's accuracy section, and what was trained side by side; each table beside the command that makes it."""
 
 import textwrap
 from collections.abc import Sequence
@@ -32,20 +32,25 @@ def rewritten(readme: str, section: str) -> str:
 
 def section(stored: Stored) -> str:
     """The section as Markdown, markers not included."""
-    lines = ["### Accuracy", ""]
-    lines += bundle_tables(stored)
-    if stored.speech:
-        lines += _speech(stored.speech)
-    for report in stored.text.values():
-        lines += _text(report)
-    lines += [
-        "Brackets hold 95 % confidence intervals by bootstrap over speakers (of `mini`'s texts, dialogues); ECE is the",
-        "expected calibration error.",
-        "Recall by class, reconstruction, speakers in the codes, weights of voice and words, `tenor evaluate`: see",
-        "[ops/accuracy](ops/accuracy/README.md). `make accuracy` writes this section from the reports kept there.",
+    lines = [
+        "### Accuracy",
+        "",
+        *bundle_tables(stored),
+        "Brackets hold 95 % confidence intervals by bootstrap over speakers (of texts, dialogues); ECE is the expected",
+        "calibration error. Source A's models beside simple baselines, recall by class, reconstruction, speakers in the",
+        "codes, weights of voice and words, `tenor evaluate`: [accuracy.md](ops/docs/accuracy.md). `make accuracy` writes",
+        "this section and that page from the reports in ops/accuracy.",
         "",
     ]
     return "\n".join(lines)
+
+
+def compared(stored: Stored) -> list[str]:
+    """What was trained, side by side, each table with the commands that make it."""
+    lines = _speech(stored.speech) if stored.speech else []
+    for report in stored.text.values():
+        lines += _text(report)
+    return lines
 
 
 def _speech(reports: dict[str, Report]) -> list[str]:
@@ -85,12 +90,6 @@ def _text(report: Report) -> list[str]:
 def _theirs() -> list[str]:
     figures = ", ".join(f"{name} {value:.1f}" for name, value in MAKIUCHI_2021)
     return ["", *textwrap.wrap(f"The paper's own figures, in per cent: {figures}. {WHOSE}", 119), ""]
-
-
-def paper_figures() -> list[str]:
-    """The paper's table, marked as theirs."""
-    cells = ([f"theirs: {name}", f"{value:.1f}"] for name, value in MAKIUCHI_2021)
-    return [WHOSE, "", *table(["model", "per cent"], cells)]
 
 
 def _corpus(report: Report, *, count: bool = True) -> str:
