@@ -37,9 +37,9 @@ def section(stored: Stored) -> str:
         "",
         *bundle_tables(stored),
         "Brackets hold 95 % confidence intervals by bootstrap over speakers (of texts, dialogues); ECE is the expected",
-        "calibration error. Source A's models beside simple baselines, recall by class, reconstruction, speakers in the",
-        "codes, weights of voice and words, `tenor evaluate`: [accuracy.md](ops/docs/accuracy.md). `make accuracy` writes",
-        "this section and that page from the reports in ops/accuracy.",
+        "calibration error. Source A's models beside simple baselines, recall by class, reconstruction, speakers in",
+        "the codes, weights of voice and words, `tenor evaluate`: [accuracy.md](ops/docs/accuracy.md).",
+        "`make accuracy` writes this section and that page from the reports in ops/accuracy.",
         "",
     ]
     return "\n".join(lines)
