@@ -28,6 +28,8 @@ VIEWS = (
     "conversation_emotions",
     "speaker_emotions",
     "emotion_timeline",
+    "emotion_shifts",
+    "conversation_dynamics",
     "labelled_utterances",
     "job_progress",
     "stage_backlog",

@@ -28,8 +28,8 @@ PLANTED = """
     SELECT i, 2, '{}', gen_random_uuid() FROM generate_series(1, 20) i;
     INSERT INTO batches (job_id, profile_version_id, utterances, seconds)
     SELECT 1 + i / 11, 2, 100, 100 FROM generate_series(1, 200) i;
-    INSERT INTO scores (profile_version_id, alignment_id, utterance_no, batch_id)
-    SELECT v, i, u, 1 + i / 11 FROM generate_series(1, 2) v, generate_series(1, 2000) i, generate_series(0, 9) u;
+    INSERT INTO scores (profile_version_id, alignment_id, utterance_no, batch_id, label)
+    SELECT v, i, u, 1 + i / 11, (ARRAY['happy', 'sad'])[1 + u % 2] FROM generate_series(1, 2) v, generate_series(1, 2000) i, generate_series(0, 9) u;
     INSERT INTO recording_scores (alignment_id, profile_version_id, state)
     SELECT i, v, 'done' FROM generate_series(1, 2) v, generate_series(1, 2000) i;
     INSERT INTO job_recordings (job_id, file_id, recording_id, alignment_id, profile_version_id, state)
@@ -78,6 +78,7 @@ def read_whole(plan: str) -> set[str]:
     "view",
     [
         *("utterance_emotions", "job_emotions", "conversation_emotions", "speaker_emotions", "emotion_timeline"),
+        *("emotion_shifts", "conversation_dynamics"),
         "labelled_utterances",
     ],
 )
