@@ -29,7 +29,8 @@ PLANTED = """
     INSERT INTO batches (job_id, profile_version_id, utterances, seconds)
     SELECT 1 + i / 11, 2, 100, 100 FROM generate_series(1, 200) i;
     INSERT INTO scores (profile_version_id, alignment_id, utterance_no, batch_id, label)
-    SELECT v, i, u, 1 + i / 11, (ARRAY['happy', 'sad'])[1 + u % 2] FROM generate_series(1, 2) v, generate_series(1, 2000) i, generate_series(0, 9) u;
+    SELECT v, i, u, 1 + i / 11, (ARRAY['happy', 'sad'])[1 + mod(u, 2)]
+      FROM generate_series(1, 2) v, generate_series(1, 2000) i, generate_series(0, 9) u;
     INSERT INTO recording_scores (alignment_id, profile_version_id, state)
     SELECT i, v, 'done' FROM generate_series(1, 2) v, generate_series(1, 2000) i;
     INSERT INTO job_recordings (job_id, file_id, recording_id, alignment_id, profile_version_id, state)
