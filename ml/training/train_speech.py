@@ -27,9 +27,9 @@ from ml.emotions import EMOTIONS
 from ml.encoders.speech import SpeechEncoder
 from ml.features.tracks import Floats, normalise, tracks
 from ml.models.voice import VoiceEmotionConfig, VoiceEmotionModel
+from ml.reports.speech_card import speech_card
 from ml.training.checkpoint import read_checkpoint, write_checkpoint, write_json
 from ml.training.front_end import FrameBank, train_front_end
-from ml.training.speech_card import card
 from ml.training.speech_data import Clip, load_clips, unlabelled
 from ml.training.speech_loop import Plan, SpeechLoop
 from ml.training.speech_model import ENCODER, TrackModel, compact_readout
@@ -139,7 +139,7 @@ def export(
     )
     save_bundle(out, meta, tensors)
     write_json(out / REPORT, report)
-    (out / CARD).write_text(card(report), encoding="utf-8")
+    (out / CARD).write_text(speech_card(report), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

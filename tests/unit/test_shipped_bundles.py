@@ -8,8 +8,8 @@ import pytest
 from ml.bundles import load_bundle, read_meta, shipped_bundles
 from ml.bundles.meta import CARD, SHIPPED
 from ml.emotions import EMOTIONS
+from ml.reports.speech_card import speech_card
 from ml.reports.text_card import text_card
-from ml.training.speech_card import card
 
 
 def test_all_bundles_together_stay_small() -> None:
@@ -63,7 +63,7 @@ def test_the_speech_models_card_is_the_one_that_its_report_gives() -> None:
     folder = SHIPPED / "mini-speech"
     report, meta = json.loads((folder / "report.json").read_text(encoding="utf-8")), read_meta("shipped:mini-speech")
 
-    assert (folder / CARD).read_text(encoding="utf-8") == card(report)
+    assert (folder / CARD).read_text(encoding="utf-8") == speech_card(report)
     assert meta.temperature == report["temperature"]
     assert all(meta.metrics[name] == report[name] for name in meta.metrics)
     held = [speaker for fold in report["folds"] for speaker in fold]

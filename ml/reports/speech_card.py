@@ -1,6 +1,6 @@
 """The small speech model's card: every figure comes from `report.json`, none is typed.
 
-`python -m ml.training.speech_card REPORT --out MODEL_CARD.md` writes it again.
+`python -m ml.reports.speech_card REPORT --out MODEL_CARD.md` writes it again.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.emotions import EMOTIONS
+from ml.reports.markdown import interval, share, table
 
 _NAMES = {"ravdess": "RAVDESS", "nemo": "nEMO"}
 #: What was aimed at, balanced accuracy of four classes.
@@ -67,8 +68,8 @@ weights again. The first one needs the extra `egemaps` and only adds the floor.
 """
 
 
-def card(report: dict[str, Any]) -> str:
-    """The card of a report."""
+def speech_card(report: dict[str, Any]) -> str:
+    """Markdown; every figure is one of the report's."""
     corpora = report["corpora"]
     parts = [
         _HEAD.format(**{name: own["speakers"] for name, own in corpora.items()}),
@@ -81,10 +82,6 @@ def card(report: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _with_interval(interval: dict[str, float] | None) -> str:
-    return "–" if interval is None else f"{interval['value']:.3f} ({interval['low']:.3f}–{interval['high']:.3f})"
-
-
 def _accuracy(report: dict[str, Any]) -> str:
     floor = report["floor"] or {}
     lines = [
@@ -94,24 +91,24 @@ def _accuracy(report: dict[str, Any]) -> str:
         "that speaker by the same recipe; whole files, the classifier alone. Brackets: 95 % intervals by bootstrap",
         "over speakers. The floor is eGeMAPS with a support vector machine in the same folds.",
         "",
-        "| corpus | all its classes | angry, happy, neutral, sad | floor of these four | goal |",
-        "|---|---:|---:|---:|---:|",
     ]
+    figures, when_less = [], []
     for name, own in report["corpora"].items():
         seven, four = (own[key]["balanced_accuracy"] for key in ("all_classes", "four_classes"))
-        cells = (_with_interval(seven), _with_interval(four), _with_interval(floor.get(name)), f"{_GOALS[name]:.2f}")
-        lines.append(f"| {_NAMES[name]} | {' | '.join(cells)} |")
+        beaten, known = floor.get(name), report["known_voice"][name]
+        goal = share(_GOALS[name], 2)
+        figures.append([_NAMES[name], interval(seven), interval(four), interval(beaten) if beaten else "–", goal])
+        when_less.append([_NAMES[name], *map(share, (four["value"], known["one_utterance"], known["nothing"]))])
     lines += [
+        *table(
+            ["corpus", "all its classes", "angry, happy, neutral, sad", "floor of these four", "goal"],
+            figures,
+        ),
         "",
         "The same models when less is known of the speaker, four classes:",
         "",
-        "| corpus | a hundred utterances | this utterance only | nothing |",
-        "|---|---:|---:|---:|",
+        *table(["corpus", "a hundred utterances", "this utterance only", "nothing"], when_less),
     ]
-    for name, own in report["corpora"].items():
-        known = report["known_voice"][name]
-        four = own["four_classes"]["balanced_accuracy"]["value"]
-        lines.append(f"| {_NAMES[name]} | {four:.3f} | {known['one_utterance']:.3f} | {known['nothing']:.3f} |")
     missed = [
         f"{_NAMES[name]} ({own['four_classes']['balanced_accuracy']['value']:.3f} of {_GOALS[name]:.2f})"
         for name, own in report["corpora"].items()
@@ -126,31 +123,38 @@ def _calibration(report: dict[str, Any]) -> str:
         f"Calibration: temperature {report['temperature']:.2f}. Expected calibration error (goal {_CALIBRATION_GOAL}),",
         "each fold with the temperature of the others:",
         "",
-        "| | before | after |",
-        "|---|---:|---:|",
+        *table(
+            ["", "before", "after"],
+            (
+                [_NAMES.get(name, "both"), share(own["before"]), share(own["after"])]
+                for name, own in report["calibration_error"].items()
+            ),
+        ),
     ]
-    for name, own in report["calibration_error"].items():
-        lines.append(f"| {_NAMES.get(name, 'both')} | {own['before']:.3f} | {own['after']:.3f} |")
     return "\n".join([*lines, ""])
 
 
 def _speakers(report: dict[str, Any]) -> str:
-    lines = [
-        "| speaker | utterances | accuracy | balanced accuracy | of angry, happy, neutral, sad | calibration error |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    names = ("accuracy", "balanced_accuracy", "balanced_accuracy_of_four", "calibration_error")
-    for speaker, own in report["speakers"].items():
-        lines.append(f"| {speaker} | {own['utterances']} | {' | '.join(f'{own[name]:.3f}' for name in names)} |")
-    return "\n".join([*lines, ""])
+    columns = {
+        "accuracy": "accuracy",
+        "balanced accuracy": "balanced_accuracy",
+        "of angry, happy, neutral, sad": "balanced_accuracy_of_four",
+        "calibration error": "calibration_error",
+    }
+    cells = (
+        [speaker, str(own["utterances"]), *(share(own[name]) for name in columns.values())]
+        for speaker, own in report["speakers"].items()
+    )
+    return "\n".join([*table(["speaker", "utterances", *columns], cells), ""])
 
 
 def _confusion(name: str, own: dict[str, Any]) -> str:
-    lines = [f"{_NAMES[name]}, counts:", "", f"| true ↓ said → | {' | '.join(EMOTIONS)} | recall |"]
-    lines.append("|---" * (len(EMOTIONS) + 2) + "|")
-    for emotion, row in zip(EMOTIONS, own["confusion"], strict=True):
-        if own["recall"][emotion] is not None:
-            lines.append(f"| {emotion} | {' | '.join(map(str, row))} | {own['recall'][emotion]:.2f} |")
+    cells = (
+        [emotion, *map(str, row), share(own["recall"][emotion], 2)]
+        for emotion, row in zip(EMOTIONS, own["confusion"], strict=True)
+        if own["recall"][emotion] is not None
+    )
+    lines = [f"{_NAMES[name]}, counts:", "", *table(["true ↓ said →", *EMOTIONS, "recall"], cells)]
     return "\n".join([*lines, ""])
 
 
@@ -176,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     report = json.loads(options.report.read_text(encoding="utf-8"))
-    options.out.write_text(card(report), encoding="utf-8")
+    options.out.write_text(speech_card(report), encoding="utf-8")
 
 
 if __name__ == "__main__":
