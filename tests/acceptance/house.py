@@ -1,8 +1,10 @@
 """One TENOR_HOME with everything running in it, and the command line to talk to it."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -34,12 +36,21 @@ SETTINGS = {
 }
 
 
+#: What second copies of programs are told.
+ANOTHER = {
+    "beat": ("beat", "-s", "{run}/beat-2", "--pidfile="),
+    "maintenance": ("worker", "-n", "maintenance-2@%h", "-Q", "maintenance", "-P", "solo"),
+    "align": ("worker", "-n", "align-2@%h", "-Q", "align", "-c", "1"),
+}
+
+
 @dataclass
 class House:
     """A home of its own; `run` calls the real command."""
 
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+    others: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("TENOR_")}
@@ -73,6 +84,30 @@ class House:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def start_another(self, name: str) -> None:
+        """A second copy of a worker or of beat, beside the one that runs; its log is `NAME-2`."""
+        services = self.services
+        reached = {"TENOR_DATABASE_URL": services.database_url, "TENOR_BROKER_URL": services.broker_url}
+        arguments = [one.format(run=self.home / "run") for one in ANOTHER[name]]
+        log = (self.home / "logs" / f"{name}-2.log").open("ab")
+        self.others.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "workers.app", *arguments, "-l", "INFO"],
+                env=reached | self.environment() | {"REMAP_SIGTERM": "SIGQUIT"},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
+
+    def stop_others(self) -> None:
+        for process in self.others:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.others.clear()
 
     @property
     def services(self) -> Services:
@@ -130,6 +165,7 @@ class House:
         return "\n".join(parts)
 
     def down(self) -> None:
+        self.stop_others()
         subprocess.run(self.command("down"), env=self.environment(), cwd=ROOT, capture_output=True, timeout=120)
         # For root the data lies outside of the home, where Postgres' user can reach it.
         shutil.rmtree((self.home / "postgres").resolve(), ignore_errors=True)

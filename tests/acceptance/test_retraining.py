@@ -1,13 +1,16 @@
 """Retraining by real workers: labels in, a run that survives kill -9, a promotion that nobody has to be told of."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from db.engine import make_engine
 from ml.corpora.types import LabelledUtterance
 from tests.acceptance.house import SAMPLES, House
 from tests.unit.two_domains import champion as random_champion
@@ -77,20 +80,37 @@ def bundle_hash(run: dict[str, Any]) -> str:
     return str(run["challenger"]["speech"]["sha256"])
 
 
-def test_a_run_that_is_killed_in_the_middle_of_training_ends_with_the_same_model(
+def kill(house: House, run: int, stage: str, condition: str = "true") -> None:
+    """Kill -9 whoever works on a stage of a run, while a lock on its row keeps the stage from being over before."""
+    working = f"SELECT owner FROM training_runs WHERE id = :r AND stage = :s AND state = 'running' AND {condition}"
+    with make_engine(house.services.database_url).connect() as conn:
+
+        def caught() -> Any:
+            found = conn.execute(text(f"{working} FOR UPDATE"), {"r": run, "s": stage}).scalar()
+            if found is None:
+                conn.rollback()
+            return found
+
+        owner = house.wait(caught, f"{stage} is under way", PATIENCE_S)
+        os.kill(int(owner.split("/")[2]), signal.SIGKILL)
+
+
+def test_a_run_that_is_killed_in_every_stage_ends_with_the_same_model(
     house: House, labelled: list[LabelledUtterance]
 ) -> None:
     undisturbed = ended(house, start(house, "--by-hand"))
     assert undisturbed["decision"] == "passed", undisturbed["reason"]
 
     run = start(house, "--by-hand")
-    training = "SELECT owner FROM training_runs WHERE id = :r AND stage = 'train' AND state = 'running'"
-    training += " AND progress ->> 'doing' LIKE 'training: %' AND CAST(progress ->> 'done' AS int) BETWEEN 40 AND 200"
-    (row,) = house.wait(lambda: house.rows(training, r=run), "training is under way", PATIENCE_S)
-    os.kill(int(row["owner"].split("/")[2]), signal.SIGKILL)
+    kill(house, run, "prepare")
+    # Behind the first checkpoints, and before the last.
+    halfway = "progress ->> 'doing' LIKE 'training: %' AND CAST(progress ->> 'done' AS int) BETWEEN 40 AND 200"
+    kill(house, run, "train", halfway)
+    kill(house, run, "evaluate")
     killed = ended(house, run)
 
-    assert killed["attempt"] > undisturbed["attempt"]
+    assert killed["attempt"] == undisturbed["attempt"] + 3
+    assert killed["fingerprint"] == undisturbed["fingerprint"]
     assert bundle_hash(killed) == bundle_hash(undisturbed)
     assert killed["numbers"]["judgement"] == undisturbed["numbers"]["judgement"]
 
@@ -107,8 +127,24 @@ def test_a_run_that_is_cancelled_stops_and_leaves_the_champion(house: House, lab
     assert house.one("SELECT champion_id FROM profiles WHERE name = 'tiny'") == before
 
 
-def test_the_schedule_fires_and_a_promotion_reaches_workers_while_a_running_job_keeps_its_version(
-    house: House, labelled: list[LabelledUtterance], tmp_path: Path
+@pytest.fixture
+def two_beats(house: House) -> Iterator[None]:
+    """A second beat and a second worker that does what beats say, both of them busy."""
+    house.start_another("beat")
+    house.start_another("maintenance")
+    for name in ("beat-2", "maintenance-2"):
+        house.wait(lambda name=name: ticks(house, name) > 1, f"{name} ticks", PATIENCE_S)  # type: ignore[misc]
+    yield
+    house.stop_others()
+
+
+def ticks(house: House, name: str) -> int:
+    """How often a beat has sent, or a worker has finished, the look at what is due."""
+    return len(re.findall(r"Sending due task retrain |Task retrain\.due\S+ succeeded", house.log(name)))
+
+
+def test_two_beats_fire_one_run_and_its_promotion_reaches_workers_while_a_running_job_keeps_its_version(
+    house: House, labelled: list[LabelledUtterance], two_beats: None, tmp_path: Path
 ) -> None:
     # Given a job that began with the first champion and is held in the middle
     old = house.json("enqueue", str(SAMPLES))["job_id"]
@@ -122,6 +158,10 @@ def test_the_schedule_fires_and_a_promotion_reaches_workers_while_a_running_job_
     (row,) = house.wait(lambda: house.rows(made, l=latest), "the schedule fires", PATIENCE_S)
     run = ended(house, row["id"])
     assert run["decision"] == "promoted", run["reason"]
+    programs = ("beat", "beat-2", "maintenance", "maintenance-2")
+    before = {name: ticks(house, name) for name in programs}
+    house.wait(lambda: all(ticks(house, name) > before[name] + 1 for name in programs), "all tick on", PATIENCE_S)
+    assert len(house.rows(made, l=latest)) == 1
     # Then jobs from now on pin the new version, and the old one goes on with its own
     extra = tmp_path / "fresh"
     extra.mkdir()
@@ -145,13 +185,32 @@ def test_the_schedule_fires_and_a_promotion_reaches_workers_while_a_running_job_
     assert "passed the gate" in house.run("models", "runs", str(run["id"])).stdout
 
 
-def test_flipped_labels_are_refused_before_training_and_by_the_gate(
-    house: House, labelled: list[LabelledUtterance], tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def promoted(house: House, labelled: list[LabelledUtterance]) -> dict[str, Any]:
+    """A run whose worker was killed in the middle of its promotion, with `versions`: how many there were before."""
     house.run("retrain", "--off")
-    # Given a champion that was promoted for labels which are trusted since
-    promoted = ended(house, start(house))
+    versions = house.one("SELECT count(*) FROM profile_versions")
+    run = start(house)
+    with make_engine(house.services.database_url).connect() as conn:
+        # Whoever promotes waits for this row in the middle of its transaction.
+        conn.execute(text("SELECT FROM profiles WHERE name = 'tiny' FOR NO KEY UPDATE"))
+        waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%champion_id FROM prof%'"
+        house.wait(lambda: house.rows(waits), "the promotion is under way", PATIENCE_S)
+        (row,) = house.rows("SELECT owner FROM training_runs WHERE id = :r AND stage = 'promote'", r=run)
+        os.kill(int(row["owner"].split("/")[2]), signal.SIGKILL)
+    return ended(house, run) | {"versions": versions}
+
+
+def test_a_run_that_is_killed_while_it_promotes_promotes_once(house: House, promoted: dict[str, Any]) -> None:
     assert promoted["decision"] == "promoted", promoted["reason"]
+    assert house.one("SELECT count(*) FROM profile_versions") == promoted["versions"] + 1
+    assert house.one("SELECT champion_id FROM profiles WHERE name = 'tiny'") == promoted["challenger_id"]
+
+
+def test_flipped_labels_are_refused_before_training_and_by_the_gate(
+    house: House, labelled: list[LabelledUtterance], promoted: dict[str, Any], tmp_path: Path
+) -> None:
+    # Given a champion that was promoted for labels which are trusted since
     bad = [item for item in labelled if int(item.speaker.rpartition("-")[2]) > FIRST]
     house.run("corpus", "import", "csv", str(table(bad, tmp_path / "bad.csv", flip=True)))
 

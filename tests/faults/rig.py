@@ -1,11 +1,7 @@
 """A pipeline to break: Postgres and Redis in one home, workers in another that reaches them through proxies."""
 
 import contextlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +15,7 @@ from sqlalchemy.engine import make_url
 from ops.local import home as homes
 from ops.local import processes, servers
 from ops.local.services import Services, up
-from tests.acceptance.house import ROOT, House
+from tests.acceptance.house import House
 from tests.faults.oracle import Values, all_values
 from tests.faults.proxy import Proxy
 from workers.settings import Settings
@@ -66,7 +62,6 @@ class Rig:
         }
         path = {"PYTHONPATH": str(PLANTED), **PLANTED_SETTINGS} if planted else {}
         self.workers = House(folder / "workers", {**SETTINGS, **through, **path})
-        self.extra: list[subprocess.Popen[bytes]] = []
         self.workers.run("up")
 
     @staticmethod
@@ -157,32 +152,12 @@ class Rig:
 
     def start_another(self, name: str) -> None:
         """A second copy of a worker or of beat, beside the one that runs."""
-        arguments = {
-            "beat": ("beat", "-s", str(self.workers.home / "run" / "beat-2"), "--pidfile="),
-            "maintenance": ("worker", "-n", "maintenance-2@%h", "-Q", "maintenance", "-P", "solo"),
-            "align": ("worker", "-n", "align-2@%h", "-Q", "align", "-c", "1"),
-        }[name]
-        log = (self.workers.home / "logs" / f"{name}-2.log").open("ab")
-        self.extra.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "workers.app", *arguments, "-l", "INFO"],
-                env=self.workers.environment() | {"REMAP_SIGTERM": "SIGQUIT"},
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        )
+        self.workers.start_another(name)
 
     def stop_others(self) -> None:
-        for process in self.extra:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self.extra.clear()
+        self.workers.stop_others()
 
     def close(self) -> None:
-        self.stop_others()
         self.workers.down()
         House(self.home).down()
         self.postgres.close()
