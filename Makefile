@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo accuracy test lint types contracts check up down bench bench-alignment retrain-demo faults clean
+.PHONY: help setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench: setup ## COPY-and-upsert against row-by-row writing of scores
 
 bench-alignment: setup ## word and phone boundaries, diarization, speed, memory: DATA=folder ONLY=part,part
 	@$(BIN)/python -m ops.bench.alignment "$(or $(DATA),../shared/data)" --only "$(ONLY)"
+
+bench-retrain: setup ## how much a retraining run slows analysis down
+	@$(BIN)/python -m ops.bench.retraining
 
 accuracy: setup ## write README's accuracy section from the reports in ops/accuracy and beside the bundles
 	@$(BIN)/python -m ops.accuracy

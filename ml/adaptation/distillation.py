@@ -17,6 +17,8 @@ from ml.adaptation.errors import DataLacking
 from ml.adaptation.heads import Heard
 from ml.adaptation.material import TARGET, UNLABELLED, Batch, Indices
 from ml.adaptation.method import Method, Moment, Work, setting
+from ml.corpora.types import TEXT_MODEL
+from ml.emotions import EMOTIONS
 from ml.inference.sides import load_text
 
 #: Fewer texts teach nothing.
@@ -28,22 +30,32 @@ RELATED = 24
 def text_probabilities(work: Work, numbers: Indices) -> NDArray[np.float64]:
     """What the text model says of transcripts [n, classes], by the run's classes; NaN where it cannot be asked.
 
-    It is asked in its languages only, and says nothing of classes that it does not know.
+    It is asked in its languages only, and says nothing of classes that it does not know. What it has said already,
+    when an utterance was analysed, is taken as it is: the words may not have been kept.
     Raises `DataLacking` without a text model, or without enough text for it.
     """
     side = work.teacher
     if side is None:
         raise DataLacking("the text model is to teach, but the profile has none")
-    teacher, languages = load_text(side, work.device), side["languages"]
     items = [work.material.items[i] for i in numbers]
-    texts = [teacher.spoken(item.text) if not languages or item.language in languages else "" for item in items]
-    if sum(map(bool, texts)) < LEAST:
-        raise DataLacking(f"the text model can read {sum(map(bool, texts))} transcripts, too few to teach ({LEAST})")
+    before = [item.annotator == TEXT_MODEL and item.distribution is not None for item in items]
+    languages = side["languages"]
+    teacher = load_text(side, work.device)
+    texts = [
+        "" if known or (languages and item.language not in languages) else teacher.spoken(item.text)
+        for item, known in zip(items, before, strict=True)
+    ]
+    readable = sum(map(bool, texts)) + sum(before)
+    if readable < LEAST:
+        raise DataLacking(f"the text model can read {readable} transcripts, too few to teach ({LEAST})")
     said = teacher.scores(teacher.tokens(texts))
     result = np.zeros((len(items), len(work.labels)))
     for column, label in enumerate(work.labels):
         if label in side["labels"]:
             result[:, column] = said[:, list(side["labels"]).index(label)]
+        for row, item in enumerate(items):
+            if before[row] and item.distribution is not None:
+                result[row, column] = item.distribution[EMOTIONS.index(label)]
     total = result.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(total > 1e-6, result / total, np.nan))

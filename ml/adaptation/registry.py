@@ -175,6 +175,11 @@ def card_of(choice: MethodChoice) -> MethodCard:
     return CARDS[choice.name]
 
 
+def hears_target(plan: AdaptationPlan) -> bool:
+    """Whether a method of the plan learns from audio of the new corpus that nobody has labelled."""
+    return any(HEARD in card_of(choice).needs for choice in plan.methods)
+
+
 def build(choice: MethodChoice, work: Work) -> Method:
     """The method of a choice, prepared on the data; raises `PlanInvalid` for settings that it does not have."""
     try:

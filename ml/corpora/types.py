@@ -14,6 +14,8 @@ _SUM_TOLERANCE = 1e-3
 AFFECT_RANGE = (1.0, 5.0)
 #: Whose emotion a label is: of the one who speaks, or of the one who listens meanwhile (KEMDy19 has both).
 SPEAKER, LISTENER = "speaker", "listener"
+#: The annotator whose shares are what the text model says of an utterance that nobody has labelled.
+TEXT_MODEL = "text model"
 
 
 @dataclass(frozen=True, slots=True)

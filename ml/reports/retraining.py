@@ -73,6 +73,12 @@ def _data(report: Mapping[str, Any]) -> list[str]:
         for name, own in (("learned from", learned), ("new people", held))
     ]
     lines = ["## Data", "", *table(["", "utterances", "people", *classes], rows), ""]
+    if heard := report.get("unlabelled"):
+        lines += [
+            f"Heard without labels: {heard['utterances']} utterances of {heard['speakers']} people,"
+            f" {heard['with_words']} of them with words or with what the text model said of them.",
+            "",
+        ]
     check = report.get("label_check") or {}
     if check.get("contradicted") is not None:
         trusted = check["trusted_contradicted"]

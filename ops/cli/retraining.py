@@ -49,6 +49,7 @@ class Wishes:
     corpus: list[str] | None
     by_hand: bool
     trust_labels: bool
+    unlabelled: int | None
     methods: bool
     dry_run: bool
     cancel: int | None
@@ -67,6 +68,8 @@ class Wishes:
             plan["promote"] = "by hand"
         if self.trust_labels:
             plan["trust_labels"] = True
+        if self.unlabelled is not None:
+            plan["unlabelled"] = self.unlabelled
         return plan
 
 

@@ -21,7 +21,7 @@ HOLDOUT = 1 / 3
 MIN_SPEAKERS, MIN_HELD, MIN_CLASSES, MIN_ITEMS = 4, 4, 2, 40
 #: A corpus that is registered is measured on at most so many utterances of its hold-out speakers.
 MOST_MEASURED = 400
-TARGET, HELD = "target.parquet", "holdout.parquet"
+TARGET, HELD, UNLABELLED = "target.parquet", "holdout.parquet", "unlabelled.parquet"
 
 Items = list[LabelledUtterance]
 
@@ -35,8 +35,12 @@ class Corpus:
     manifest: "Manifest"
 
 
-def divide(conn: Connection, profile_id: int, speakers: Iterable[str], share: float) -> dict[str, str]:
+def divide(
+    conn: Connection, profile_id: int, speakers: Iterable[str], share: float, *, least: int = MIN_HELD
+) -> dict[str, str]:
     """speaker → "train" or "holdout", decided when a speaker is first seen, and the same ever after.
+
+    So many are held out, `least` of them however few there are.
 
     Who is held out follows from a hash of the name, so it follows from nothing that anybody could learn or choose.
     """
@@ -44,7 +48,7 @@ def divide(conn: Connection, profile_id: int, speakers: Iterable[str], share: fl
     wanted = set(speakers)
     new = sorted(wanted - known.keys(), key=lambda name: hashlib.sha256(f"{profile_id}/{name}".encode()).digest())
     held = sum(part == "holdout" for name, part in known.items() if name in wanted)
-    lacking = max(MIN_HELD, round(share * len(wanted))) - held
+    lacking = max(least, round(share * len(wanted))) - held
     for place, name in enumerate(new):
         known[name] = "holdout" if place < lacking else "train"
     if new:

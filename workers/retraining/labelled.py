@@ -37,8 +37,15 @@ def labelled_utterances(
     trainers that do not read video, and that must not hear the other party. What cannot be read is counted in
     `skipped`.
     """
-    skipped = Skipped() if skipped is None else skipped
     found = list(targets(conn, archives=archives, since=since))
+    return [item for _, item in items_of(conn, found, clips=clips, skipped=skipped)]
+
+
+def items_of(
+    conn: Connection, found: Sequence[Target], *, clips: Path | None = None, skipped: Skipped | None = None
+) -> list[tuple[Target, LabelledUtterance]]:
+    """Each target whose sound can be had, and its item."""
+    skipped = Skipped() if skipped is None else skipped
     items = []
     for target, row, audio in _with_audio(conn, found):
         try:
@@ -47,7 +54,7 @@ def labelled_utterances(
                 skipped.add("its file is not there", audio)
                 continue
             item = _item(target, audio)
-            items.append(item if clips is None else _cut(item, target, clips))
+            items.append((target, item if clips is None else _cut(item, target, clips)))
         except RecordingError as exc:
             skipped.add(str(exc), audio)
     return items
@@ -78,7 +85,7 @@ def _item(target: Target, audio: Path) -> LabelledUtterance:
     return LabelledUtterance(
         corpus=target.corpus,
         item_id=target.item_id,
-        speaker=target.speaker or _speaker(target),
+        speaker=speaker_of(target),
         label=target.label,
         language=target.language or "und",
         audio_path=audio,
@@ -97,8 +104,10 @@ def _item(target: Target, audio: Path) -> LabelledUtterance:
     )
 
 
-def _speaker(target: Target) -> str:
+def speaker_of(target: Target) -> str:
     """Unique across corpora and archives: splits are by speaker."""
+    if target.speaker:
+        return target.speaker
     if target.voice is None:
         return f"recording-{target.recording_sha256[:16]}"
     return f"archive-{target.voice}" if target.voice_is_named else f"{target.recording_sha256[:16]}-{target.voice}"

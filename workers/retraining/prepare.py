@@ -1,5 +1,6 @@
 """retrain.prepare: labels → a frozen data set whose labels have been looked at, or the reason why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -7,15 +8,17 @@ import numpy as np
 from celery import Task
 from sqlalchemy import Connection, text
 
+from db.targets import targets
 from ml.corpora.types import LabelledUtterance, Skipped
 from workers import context
 from workers.app import app
 from workers.errors import RunRefused
-from workers.retraining import data, models, runs
-from workers.retraining.data import HELD, TARGET, Items
-from workers.retraining.labelled import labelled_utterances
+from workers.retraining import data, models, runs, unlabelled
+from workers.retraining.data import HELD, TARGET, UNLABELLED, Items
+from workers.retraining.labelled import items_of
 from workers.retraining.runner import Commit, Watch, refuse, run
 from workers.retraining.runs import Run
+from workers.retraining.train import plan_of
 
 if TYPE_CHECKING:
     from ml.gate.labels import LabelCheck
@@ -40,9 +43,9 @@ def _work(own: Run, watch: Watch) -> Commit:
     skipped = Skipped()
     watch("reading labels", 0, 1)
     with engine.connect() as conn:
-        found = labelled_utterances(conn, clips=context.settings().models / "clips", skipped=skipped)
+        found = items_of(conn, list(targets(conn)), clips=context.settings().models / "clips", skipped=skipped)
     with engine.begin() as conn:
-        items = [item for item in found if item.label in champion.spec["labels"]]
+        items = [item for _, item in found if item.label in champion.spec["labels"]]
         decided = data.divide(
             conn, own.profile_id, (item.speaker for item in items), float(own.plan.get("holdout", data.HOLDOUT))
         )
@@ -67,6 +70,8 @@ def _work(own: Run, watch: Watch) -> Commit:
         watch("freezing the data set", 0, 1)
         target, holdout = data.freeze(learned, own.folder / TARGET), data.freeze(held, own.folder / HELD)
         fingerprint = f"{target.fingerprint[:32]}{holdout.fingerprint[:32]}"
+        watch("hearing what has no labels", 0, 1)
+        numbers["unlabelled"] = _unlabelled(own, champion, found)
 
     def commit(conn: Connection) -> None:
         runs.check(conn, own)
@@ -84,6 +89,27 @@ def _work(own: Run, watch: Watch) -> Commit:
             runs.advance(conn, own, numbers)
 
     return commit
+
+
+def _unlabelled(own: Run, champion: models.Version, labelled: Sequence[unlabelled.Pair]) -> dict[str, Any] | None:
+    """Freeze what the run's methods hear without labels; None where they hear nothing, or there is nothing."""
+    from ml.adaptation.registry import hears_target
+
+    plan = plan_of(own.plan)
+    most = int(own.plan.get("unlabelled", unlabelled.USUAL))
+    if not most or not hears_target(plan):
+        return None
+    with context.engine().begin() as conn:
+        items = unlabelled.sample(conn, own.profile_id, champion, labelled, most=most, seed=plan.seed)
+    if not items:
+        return None
+    frozen = data.freeze(items, own.folder / UNLABELLED)
+    return {
+        "utterances": len(items),
+        "speakers": len({item.speaker for item in items}),
+        "with_words": sum(item.text is not None or item.distribution is not None for item in items),
+        "fingerprint": frozen.fingerprint,
+    }
 
 
 def counts(items: Items) -> dict[str, Any]:

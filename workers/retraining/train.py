@@ -11,7 +11,7 @@ from workers import context
 from workers.app import app
 from workers.errors import RunRefused
 from workers.retraining import data, models, runs
-from workers.retraining.data import TARGET
+from workers.retraining.data import TARGET, UNLABELLED
 from workers.retraining.runner import Commit, Watch, run
 from workers.retraining.runs import Run
 
@@ -42,6 +42,7 @@ def _work(own: Run, watch: Watch) -> Commit:
         champion = models.version(conn, own.champion_id)
         sources = _sources(conn, own)
     target = data.frozen(own.folder / TARGET, check_audio=True)
+    heard = data.frozen(own.folder / UNLABELLED, check_audio=True).items if own.numbers.get("unlabelled") else ()
 
     def report(at: "Progress") -> None:
         figures = dict(at.losses)
@@ -57,6 +58,7 @@ def _work(own: Run, watch: Watch) -> Commit:
             champion=champion.spec["speech"],
             target=target,
             source=sources,
+            unlabelled=heard,
             out=own.folder / ADAPTED,
             report=report,
             stop=watch.stopped,

@@ -42,6 +42,12 @@ def retrain(
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Train on labels that contradict themselves, too.")
     ] = False,
+    unlabelled: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Utterances without labels, for methods that hear them.", show_default="400"
+        ),
+    ] = None,
     methods: Annotated[bool, typer.Option("--methods", help="List the methods, and when each one fits.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what a run would work with.")] = False,
     cancel: Annotated[int | None, typer.Option(metavar="RUN", help="End an open run.")] = None,
