@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -53,6 +53,11 @@ retrain-demo: setup ## labels in, a better model out, a poisoned set refused, ro
 
 faults: setup ## break everything, then count: SEED=number FAULTS=100 CORPORA=folder ONLY=part of a name
 	@SEED="$(SEED)" FAULTS="$(FAULTS)" CORPORA="$(CORPORA)" ONLY="$(ONLY)" $(BIN)/python -m tests.faults
+
+alerts: ## check Prometheus' configuration and try its alerts (needs promtool, in Debian's package prometheus)
+	@command -v promtool >/dev/null || { echo "promtool is not installed: apt-get install prometheus" >&2; exit 1; }
+	@promtool check config ops/prometheus/prometheus.yml
+	@promtool test rules ops/prometheus/rules_test.yml
 
 clean: ## remove the virtual environment and caches (data in TENOR_HOME stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -33,6 +33,10 @@ VIEWS = (
     "labelled_utterances",
     "job_progress",
     "stage_backlog",
+    "stage_moves",
+    "work_in_hand",
+    "failed_recordings",
+    "champions",
     "retraining",
     "model_quality",
 )

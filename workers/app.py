@@ -5,6 +5,7 @@ It imports no task module and no torch, so Flower and the command line load it c
 task is acknowledged late, may be delivered twice, and has no stored result.
 """
 
+import logging
 import threading
 from typing import Any
 
@@ -133,6 +134,14 @@ def check_routes(app: Celery) -> None:
 def _check_at_start(**_: Any) -> None:
     app.loader.import_default_modules()
     check_routes(app)
+
+
+@signals.after_setup_logger.connect
+@signals.after_setup_task_logger.connect
+def _dress_logs(logger: logging.Logger, **_: Any) -> None:
+    from workers import logs
+
+    logs.dress(logger, load_settings().log_format)
 
 
 @signals.worker_ready.connect

@@ -16,6 +16,9 @@ from workers.errors import ArtifactBroken
 from workers.outcomes import restart_batch, settle
 from workers.wanted import NOT_PAUSED
 
+#: Recordings of a unit that its log lines name; the others are in the database.
+NAMED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -55,6 +58,21 @@ def claim(conn: Connection, stage_id: int, task_id: uuid.UUID, *, lease_s: float
     return Claim(
         row.id, row.stage, row.job_id, row.group_id, row.batch_id, row.attempt, owner, row.root_id, task_id
     )  # fmt: skip
+
+
+def recordings(conn: Connection, claim: Claim) -> list[int]:
+    """The recordings that a unit is about, by id; of many the first few."""
+    found = conn.execute(
+        text("""
+            SELECT DISTINCT a.recording_id
+              FROM (SELECT alignment_id FROM group_members WHERE group_id = :group
+                    UNION SELECT alignment_id FROM batch_members WHERE batch_id = :batch) m
+              JOIN alignments a ON a.id = m.alignment_id
+             ORDER BY a.recording_id LIMIT :named
+        """),
+        {"group": claim.group_id, "batch": claim.batch_id, "named": NAMED},
+    )
+    return list(found.scalars())
 
 
 def check(conn: Connection, claim: Claim) -> None:

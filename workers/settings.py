@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     #: Where models run: "auto" takes a CUDA device when there is one.
     device: Literal["auto", "cpu", "cuda"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: Lines of workers' logs: "text" for people, "json" for machines.
+    log_format: Literal["text", "json"] = "text"
+    #: Where `tenor metrics` serves what Prometheus reads. There is no password: others than this machine see it only
+    #: where the host says so.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9747
 
     #: A claimed stage belongs to its worker for so long; renewed at a third of it.
     lease_s: Seconds = 90.0

@@ -52,6 +52,20 @@ def doctor(session: Session) -> bool:
     return all(check.ok for check in checks)
 
 
+def metrics(session: Session, once: bool) -> None:
+    """Print the page of metrics, or serve it until interrupted."""
+    from ops.metrics.serving import page, serve
+
+    settings = load_settings()
+    reached = access.look(settings)
+    if once:
+        session.stdout.write(page(reached))
+        return
+    _, serving = serve(reached, settings)
+    session.say(f"Metrics at http://{settings.metrics_host}:{settings.metrics_port}/metrics; Ctrl-C ends this.")
+    serving.join()
+
+
 def version(session: Session) -> None:
     """Tenor's version and those of the packages that compute."""
     versions = {"tenor": _version("tenor"), "python": platform.python_version()}

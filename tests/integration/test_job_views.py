@@ -140,4 +140,5 @@ def test_the_backlog_counts_open_and_dead_stages(plant: Plant, call: Call) -> No
         "dead": 1,
         "expired_leases": 1,
         "oldest_ready_s": pytest.approx(90, abs=5),
+        "audio_s": 5.0,
     }

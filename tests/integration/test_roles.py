@@ -38,7 +38,8 @@ def writer(database_url: str) -> Iterator[Connection]:
 
 def test_an_analyst_reads_every_public_view(analyst: Connection) -> None:
     for view in PUBLIC_VIEWS:
-        assert analyst.execute(text(f"SELECT count(*) FROM {view}")).scalar() == 0
+        # One says how much is open, which is a row also where nothing is.
+        assert analyst.execute(text(f"SELECT count(*) FROM {view}")).scalar() == (view == "work_in_hand")
 
 
 def test_an_analyst_reads_the_comments(analyst: Connection) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from db.engine import is_passing
 from db.errors import LeaseLost
-from workers import context, failures, limits
+from workers import context, failures, limits, logs
 from workers.dispatch import RETRY
 from workers.errors import RunRefused
 from workers.leases import Renewer
@@ -79,6 +79,12 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
         return f"run {run_id} could not be looked up, the next tick sends it again: {type(exc).__name__}"
     if claimed is None:
         return f"nothing to do: run {run_id} is past {stage}, ended or taken"
+    with logs.about(run=claimed.id, stage=stage, attempt=claimed.attempt):
+        return _work(task, claimed, work)
+
+
+def _work(task: "Task[Any, Any]", claimed: Run, work: Callable[[Run, Watch], Commit]) -> str:
+    settings, engine = context.settings(), context.engine()
     watch = Watch(engine, claimed)
     try:
         with Renewer(engine, claimed.id, claimed.attempt, settings.lease_s, table="training_runs"):
@@ -93,14 +99,16 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
         transaction(engine, lambda conn: refuse(conn, claimed, refusal), patience_s=settings.patience_s)
     except Exception as exc:
         if watch.stopped():
-            return f"run {run_id} was cancelled or taken over"
+            return f"run {claimed.id} was cancelled or taken over"
         return _failed(engine, claimed, failures.named(exc))
     except BaseException:
         # A shutdown does not wait for training: it goes on from its checkpoint, here or elsewhere.
         transaction(engine, lambda conn: runs.release(conn, claimed), patience_s=1.0)
         raise
     go_on(task.app, engine, settings)
-    return _summary(engine, run_id)
+    summary = _summary(engine, claimed.id)
+    logger.info("done: %s", summary)
+    return summary
 
 
 def refuse(conn: Connection, claimed: Run, refusal: RunRefused, **numbers: Any) -> None:

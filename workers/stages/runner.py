@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from db.engine import is_passing
 from db.errors import LeaseLost
-from workers import claims, context, dispatch, failures
+from workers import claims, context, dispatch, failures, logs
 from workers.artifacts import Stored
 from workers.claims import Claim
 from workers.errors import TurnOver
@@ -48,19 +48,36 @@ def run(task: "Task[Any, Any]", stage_id: int, work: Callable[[Claim], Outcome])
     settings, engine = context.settings(), context.engine()
     task_id = uuid.UUID(str(task.request.id))
     try:
-        claim = transaction(
-            engine,
-            lambda conn: claims.claim(
-                conn, stage_id, task_id, lease_s=settings.lease_s, max_tries=settings.max_tries
-            ),
-            patience_s=settings.patience_s,
-        )  # fmt: skip
+        claim, about = transaction(engine, lambda conn: _claim(conn, stage_id, task_id), patience_s=settings.patience_s)
     except Exception as exc:
         if not is_passing(exc):
             raise
         return f"stage {stage_id} could not be looked up, the sweeper sends it again: {type(exc).__name__}"
     if claim is None:
         return f"nothing to do: stage {stage_id} is done or taken"
+    with logs.about(**about):
+        return _work(task, claim, work)
+
+
+def _claim(conn: Connection, stage_id: int, task_id: uuid.UUID) -> tuple[Claim | None, dict[str, Any]]:
+    """The claim, and what log lines under it are about."""
+    settings = context.settings()
+    claim = claims.claim(conn, stage_id, task_id, lease_s=settings.lease_s, max_tries=settings.max_tries)
+    if claim is None:
+        return None, {}
+    return claim, {
+        "job": claim.job_id,
+        "group": claim.group_id,
+        "batch": claim.batch_id,
+        "stage": claim.stage,
+        "stage_id": claim.stage_id,
+        "attempt": claim.attempt,
+        "recordings": claims.recordings(conn, claim) or None,
+    }
+
+
+def _work(task: "Task[Any, Any]", claim: Claim, work: Callable[[Claim], Outcome]) -> str:
+    settings, engine = context.settings(), context.engine()
     try:
         with Renewer(engine, claim.stage_id, claim.attempt, settings.lease_s):
             outcome = work(claim)
@@ -75,6 +92,7 @@ def run(task: "Task[Any, Any]", stage_id: int, work: Callable[[Claim], Outcome])
         # A shutdown does not wait for this stage: it is another worker's from now on, and nobody's fault.
         transaction(engine, lambda conn: claims.release(conn, claim), patience_s=1.0)
         raise
+    logger.info("done: %s", outcome.summary)
     outcome.after()
     _go_on(task.app, ready)
     return outcome.summary

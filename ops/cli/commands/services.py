@@ -1,5 +1,7 @@
 """Commands about this installation: what can be typed."""
 
+from typing import Annotated
+
 import typer
 
 from ops.cli.options import Json
@@ -39,6 +41,19 @@ def doctor(json: Json = False) -> None:
 
         if not run(current):
             raise typer.Exit(1)
+
+
+@commands.command()
+def metrics(
+    once: Annotated[bool, typer.Option("--once", help="Print the page once instead of serving it.")] = False,
+) -> None:
+    """Serve metrics for Prometheus, at TENOR_METRICS_HOST and TENOR_METRICS_PORT, until Ctrl-C."""
+    from ops.cli.session import session
+
+    with session() as current:
+        from ops.cli.services import metrics as run
+
+        run(current, once)
 
 
 @commands.command()
