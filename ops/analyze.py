@@ -70,7 +70,7 @@ def process_started() -> float:
 
 
 def analyze(
-    archive: Path,
+    archive: Path | str,
     settings: Settings,
     profile: str | None,
     console: Console,

@@ -166,8 +166,13 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
     return [Backlog(**row._mapping) for row in rows]
 
 
-def require_archive(archive: Path) -> None:
+def require_archive(archive: Path | str) -> None:
     """Refuse a folder that is not there before any service is started; raises `ArchiveMissing`."""
+    if isinstance(archive, str):
+        # In an object store, or a path that is yet to be one.
+        if archive.startswith("s3://"):
+            return
+        archive = Path(archive)
     try:
         if not archive.expanduser().exists():
             raise ArchiveMissing(f"there is no folder or file {archive}")
@@ -175,7 +180,7 @@ def require_archive(archive: Path) -> None:
         raise ArchiveMissing(f"the archive {archive} cannot be read: {exc.strerror}") from exc
 
 
-def enqueue(engine: Engine, archive: Path, profile: "Profile", options: "JobOptions") -> int:
+def enqueue(engine: Engine, archive: Path | str, profile: "Profile", options: "JobOptions") -> int:
     """Make a job for an archive and send its first message; returns its id. Needs `ops.access.reach` before.
 
     Raises `ArchiveMissing`, `ArchiveEmpty`.

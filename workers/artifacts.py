@@ -8,11 +8,15 @@ from typing import Any
 
 import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from workers.errors import ArtifactBroken, DiskFull, StoreUnavailable
+from workers.objects import client
+from workers.objects.client import answering
+from workers.objects.places import is_object_url
 
 logger = logging.getLogger(__name__)
 
@@ -22,29 +26,54 @@ Stored = tuple[str, str, int]
 
 
 def write(url: str, tensors: Tensors) -> Stored:
-    """Store tensors; a crash leaves at most a temporary object. Raises `DiskFull` or `StoreUnavailable`."""
+    """Store tensors; a crash leaves at most a temporary file on a disk. Raises `DiskFull` or `StoreUnavailable`."""
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
-    filesystem, path = fsspec.core.url_to_fs(url)
-    partial = f"{path}.part-{os.getpid()}"
+    filesystem, path = place(url)
     try:
-        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-        with filesystem.open(partial, "wb") as file:
-            file.write(content)
-        filesystem.mv(partial, path)
+        if _on_disk(filesystem):
+            _write_file(filesystem, path, content)
+        else:
+            # An object store shows an object once all of it is there; renaming would be a second copy.
+            with answering("an object"):
+                filesystem.pipe_file(path, content)
     except OSError as exc:
-        _remove(filesystem, partial)
         if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull("the artifact store has no space left") from exc
         raise StoreUnavailable(f"an object could not be written ({type(exc).__name__})") from exc
     return url, hashlib.sha256(content).hexdigest(), len(content)
 
 
+def _write_file(filesystem: Any, path: str, content: bytes) -> None:
+    partial = f"{path}.part-{os.getpid()}"
+    try:
+        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+        with filesystem.open(partial, "wb") as file:
+            file.write(content)
+        filesystem.mv(partial, path)
+    except OSError:
+        _remove(filesystem, partial)
+        raise
+
+
+def place(url: str) -> tuple[Any, str]:
+    """(fsspec file system, path) of a URL; that of `s3://` is shared with archives."""
+    if is_object_url(url):
+        return client.filesystem(), url.removeprefix("s3://")
+    found, path = fsspec.core.url_to_fs(url)
+    return found, str(path)
+
+
+def _on_disk(filesystem: Any) -> bool:
+    return isinstance(filesystem, LocalFileSystem)
+
+
 def read(stored: Stored) -> Tensors:
     """Load what `write` stored; raises `ArtifactBroken` when it is gone or not the same, or `StoreUnavailable`."""
     url, sha256, _ = stored
     try:
-        with fsspec.open(url, "rb") as file:
-            content = file.read()
+        found, path = place(url)
+        with answering("an object"):
+            content = bytes(found.cat_file(path))
     except FileNotFoundError as exc:
         raise ArtifactBroken("an object between two stages is missing") from exc
     except OSError as exc:
@@ -59,23 +88,25 @@ def read(stored: Stored) -> Tensors:
 
 def remove_batch(root: str, batch_id: int) -> None:
     """Delete a finished batch's objects; what cannot be deleted now is only wasted space."""
-    filesystem, path = fsspec.core.url_to_fs(f"{root}/batches/{batch_id}")
+    found, path = place(f"{root}/batches/{batch_id}")
     try:
-        filesystem.rm(path, recursive=True)
+        with answering("a batch's objects"):
+            found.rm(path, recursive=True)
     except FileNotFoundError:
         pass
-    except OSError:
+    except (OSError, StoreUnavailable):
         logger.warning("the objects of batch %d could not be deleted", batch_id, exc_info=True)
 
 
 def batches(root: str) -> list[int]:
     """The batches that have objects in the store."""
-    filesystem, path = fsspec.core.url_to_fs(f"{root}/batches")
+    found, path = place(f"{root}/batches")
     try:
-        names = [str(entry).rstrip("/").rpartition("/")[2] for entry in filesystem.ls(path, detail=False)]
+        with answering("a listing of batches"):
+            names = [str(entry).rstrip("/").rpartition("/")[2] for entry in found.ls(path, detail=False)]
     except FileNotFoundError:
         return []
-    except OSError:
+    except (OSError, StoreUnavailable):
         logger.warning("the artifact store could not be listed", exc_info=True)
         return []
     return sorted(int(name) for name in names if name.isdigit())

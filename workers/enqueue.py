@@ -12,11 +12,14 @@ from ml.alignment.options import AlignOptions
 from ml.alignment.registry import find_aligner, pin_aligner
 from ml.languages import standard_language
 from ml.profiles import Profile
-from workers import broker
+from workers import broker, context
+from workers.allowed import require_allowed
 from workers.app import app
 from workers.dispatch import send
 from workers.errors import ArchiveEmpty, ArchiveMissing
 from workers.files import audio_files, is_audio, reason, storable_path
+from workers.objects.bucket import first_look
+from workers.objects.places import is_object_url
 from workers.packed import is_packed
 from workers.versions import ensure_version
 
@@ -44,15 +47,22 @@ class JobOptions(AlignOptions):
         return replace(self, transcriber=chosen.checkpoint, transcriber_language=chosen.language)
 
 
-def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOptions) -> int:
-    """Enqueue a folder, a zip or tar file, or one recording; returns the job's id.
+def create_job(engine: Engine, archive: Path | str, profile: Profile, options: JobOptions) -> int:
+    """Enqueue a folder, a zip or tar file, or one recording, each also as `s3://…`; returns the job's id.
 
-    Raises `ArchiveMissing`, `ArchiveEmpty`, `AlignerUnknown`, `LanguageUnknown`, a `ModelError` of the profile or the
-    aligner, or `BrokerUnavailable`.
+    Raises `ArchiveNotAllowed`, `ArchiveMissing`, `ArchiveEmpty`, `StoreUnavailable`, `AlignerUnknown`,
+    `LanguageUnknown`, a `ModelError` of the profile or the aligner, or `BrokerUnavailable`.
     """
     find_aligner(options.aligner)
     alignment = options.with_transcriber(profile).alignment()
-    root, only = _place(archive)
+    url = str(archive)
+    if is_object_url(url):
+        require_allowed(url, context.settings())
+        root, only = first_look(url)
+    else:
+        folder, only = _place(Path(archive))
+        root = str(folder)
+        require_allowed(root if only is None else f"{root}/{only}", context.settings())
     broker.ping(app)
     root_id = uuid.uuid4()
     with engine.begin() as conn:
@@ -62,7 +72,7 @@ def create_job(engine: Engine, archive: Path, profile: Profile, options: JobOpti
                 INSERT INTO archives (url) VALUES (:url)
                 ON CONFLICT (url) DO UPDATE SET url = excluded.url RETURNING id
             """),
-            {"url": storable_path(str(root))},
+            {"url": storable_path(root)},
         ).scalar_one()
         fields = {"alignment": alignment, **({"only": storable_path(only)} if only else {})}
         job_id = int(

@@ -24,6 +24,13 @@ class ArchiveMissing(TenorError):
     hint = "Check the path; workers on other machines need to see it under the same path."
 
 
+class ArchiveNotAllowed(TenorError):
+    """The archive lies where this installation may not read."""
+
+    code = "archive_not_allowed"
+    hint = "Whoever runs it can add the folder, or s3://bucket/prefix, to TENOR_ALLOWED_ROOTS of commands and workers."
+
+
 class ArchiveUnusable(TenorError):
     """The archive cannot be analysed as it is: trying again cannot help."""
 
@@ -169,6 +176,13 @@ class FolderUnreadable(RecordingError):
     hint = "Let the workers read and enter it (chmod +rx), then enqueue the archive again."
 
 
+class ObjectDenied(RecordingError):
+    """The object store does not hand out a recording."""
+
+    code = "object_denied"
+    hint = "Give the workers' credentials s3:GetObject on it and enqueue the archive again."
+
+
 class RecordingAbsent(RecordingError):
     """The manifest lists a recording that the archive does not hold."""
 
@@ -208,6 +222,7 @@ class RecordingFailed(RecordingError):
 WORTH_RETRYING = (
     "audio_missing",
     "transcript_changed",
+    ObjectDenied.code,
     RecordingChanged.code,
     RecordingTooSlow.code,
     RecordingTooLarge.code,

@@ -2,13 +2,12 @@
 that cannot be read.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlalchemy import Connection, text
 
 from workers.errors import FolderUnreadable, RecordingAbsent
-from workers.files import Found, absence, is_audio, storable_path
+from workers.files import Found, is_audio, storable_path
 from workers.listing import Listing
 from workers.manifest import Problem
 
@@ -47,8 +46,8 @@ def unread(closed: Collection[str]) -> Iterator[Found]:
         yield Found(storable_path(folder), 0, 0, error=FolderUnreadable("the folder cannot be read"))
 
 
-def absent(root: Path, listing: Listing, closed: Collection[str] = ()) -> Iterator[Found | Problem]:
-    """What is listed and a walk does not come by; `closed` are the folders that it cannot read.
+def absent(listing: Listing, absence: Callable[[str], str | None]) -> Iterator[Found | Problem]:
+    """What is listed and a walk does not come by; `absence` says why it does not, None when it does.
 
     A recording becomes a file with an error. A path without a recording's ending may be anything that slipped into its
     column, and becomes a problem that does not repeat it.
@@ -58,6 +57,6 @@ def absent(root: Path, listing: Listing, closed: Collection[str] = ()) -> Iterat
             yield Problem(
                 number, "manifest_path", "its path has not the ending of a recording; the line is left out", path
             )
-        elif (why := absence(root, path, closed)) is not None:
+        elif (why := absence(path)) is not None:
             error = RecordingAbsent(f"line {number} of the manifest lists it, but {why}")
             yield Found(storable_path(path), 0, 0, error=error)

@@ -34,7 +34,7 @@ class Lists:
 
     def __init__(self, root: Path, after: str | None = None) -> None:
         self._root = root
-        self._begun = set() if after is None else set(_folders(after))
+        self._begun = set() if after is None else set(folders_of(after))
         self._open: dict[str, _Folder | None] = {}
 
     def find(self, path: str) -> tuple[Excerpt | None, tuple[Problem, ...]]:
@@ -43,7 +43,7 @@ class Lists:
         The nearest list goes first: that of the recording's folder, then of those above. Problems are told once.
         Raises `DiskFull`.
         """
-        folders = list(_folders(path))
+        folders = list(folders_of(path))
         problems = self._leave(self._open.keys() - set(folders))
         for folder in folders:
             if folder not in self._open:
@@ -178,7 +178,7 @@ class _Folder:
         return Problem(number, code, sentence, file=self._names[file])
 
 
-def _folders(path: str) -> Iterator[str]:
+def folders_of(path: str) -> Iterator[str]:
     """The folder of a path and those above it, the nearest first."""
     while path:
         path = path[:-1].rpartition("/")[0]

@@ -1,6 +1,9 @@
 """The recordings of a group, and what align has to know of each."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ class Member:
     transcript: Path | Excerpt | None
     size_bytes: int
     mtime_ns: int
+    #: While it lasts, audio and transcript can be read. Raises a `RecordingError` or `StoreUnavailable`.
+    here: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def members_of(group_id: int) -> list[Member]:
@@ -51,10 +56,11 @@ def members_of(group_id: int) -> list[Member]:
             row.sha256,
             row.seconds,
             row.options,
-            located(root(row), row.path),
-            _transcript(root(row), row),
+            located(root(row).folder, row.path),
+            _transcript(root(row).folder, row),
             row.size_bytes,
             row.mtime_ns,
+            partial(root(row).here, row.path, row.transcript_path),
         )
         for row in rows
     ]

@@ -1,56 +1,105 @@
-"""Where an archive's files are: in its folder, or where its zip or tar file was unpacked."""
+"""Where an archive's files are: in its folder, where its zip or tar file was unpacked, or in an object store."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Row, text
 
+from workers.allowed import require_allowed
 from workers.errors import ArchiveMissing
 from workers.files import usable_path
+from workers.objects.bucket import Bucket
+from workers.objects.packed import fetched
+from workers.objects.places import is_object_url
+from workers.objects.walk import BucketWalk
 from workers.packed import Store, is_packed
 from workers.packed.store import Version, version
 from workers.settings import Settings
+from workers.walks import FolderWalk, Walk
 
 
-def opened(engine: Engine, archive_id: int, settings: Settings, alive: Callable[[], None]) -> tuple[Path, bool]:
-    """An archive's folder for the walk, and whether it was packed; a zip or tar file is unpacked when it is new.
+class Root(Protocol):
+    """An archive, to those who read some of its recordings."""
 
-    Raises `ArchiveMissing`, what `Store.ensure` raises, and what `alive` raises, which is called now and then.
+    @property
+    def folder(self) -> Path:
+        """Where its files lie while they are `here`."""
+
+    def here(self, path: str, transcript: str | None = None) -> AbstractContextManager[None]:
+        """While it lasts, a recording and its transcript can be read in the folder."""
+
+
+class Folder:
+    """A folder on a disk: everything is always here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def here(self, path: str, transcript: str | None = None) -> AbstractContextManager[None]:
+        """Nothing to do."""
+        return nullcontext()
+
+
+def opened(
+    engine: Engine, archive_id: int, settings: Settings, alive: Callable[[], None], only: str | None = None
+) -> tuple[Walk, bool]:
+    """A walk through an archive, and whether it was packed; a zip or tar file is unpacked when it is new.
+
+    Raises `ArchiveNotAllowed`, `ArchiveMissing`, `StoreUnavailable`, what `Store.ensure` raises, and what `alive`
+    raises, which is called now and then.
     """
     with engine.connect() as conn:
         row = conn.execute(
             text("SELECT url, packed_sha256, packed_bytes, packed_mtime_ns FROM archives WHERE id = :id"),
             {"id": archive_id},
         ).one()
-    path = Path(usable_path(row.url))
-    if path.is_dir():
-        now = None
-    elif is_packed(path):
+    url = usable_path(row.url)
+    require_allowed(url, settings)
+    if is_object_url(url):
+        if not is_packed(Path(url)):
+            return BucketWalk(url, settings, only=only, alive=alive), False
+        with fetched(url, _version(row), settings, alive) as (packed, there):
+            _remember_first(engine, archive_id, row, there)
+            return FolderWalk(Store.of(settings).ensure(packed, there, alive)), True
+    path = Path(url)
+    now: Version | None = None
+    if is_packed(path) and not path.is_dir():
         now = version(path, _version(row), alive)
-    else:
+    elif not path.is_dir():
         raise ArchiveMissing(f"{path} is not a folder that this worker can read")
+    _remember_first(engine, archive_id, row, now)
+    if now is None:
+        return FolderWalk(path, only), False
+    return FolderWalk(Store.of(settings).ensure(path, now, alive)), True
+
+
+def _remember_first(engine: Engine, archive_id: int, row: Row[Any], now: Version | None) -> None:
+    """Before it is unpacked, so that the sweeper knows that it is wanted."""
     if now != _version(row):
-        # Before it is unpacked, so that the sweeper knows that it is wanted.
         with engine.begin() as conn:
             _remember(conn, archive_id, now)
-    if now is None:
-        return path, False
-    return Store.of(settings).ensure(path, now, alive), True
 
 
-def finder(settings: Settings) -> Callable[[Row[Any]], Path]:
-    """A function from a row with the columns `url` and `packed_…` of an archive to its folder, for one unit of work.
+def finder(settings: Settings) -> Callable[[Row[Any]], Root]:
+    """A function from a row with the columns `url` and `packed_…` of an archive to its root, for one unit of work.
 
     What was removed meanwhile is unpacked again.
     """
-    store, found = Store.of(settings), dict[tuple[str, str | None], Path]()
+    store, found = Store.of(settings), dict[tuple[str, str | None], Root]()
 
-    def root(row: Row[Any]) -> Path:
+    def root(row: Row[Any]) -> Root:
         key = (row.url, row.packed_sha256)
         if key not in found:
-            path, known = Path(usable_path(row.url)), _version(row)
-            found[key] = path if known is None else store.restored(path, known)
+            url, known = usable_path(row.url), _version(row)
+            if known is None:
+                found[key] = Bucket(url, settings) if is_object_url(url) else Folder(Path(url))
+            elif is_object_url(url) and not store.has(known):
+                with fetched(url, known, settings) as (packed, _):
+                    found[key] = Folder(store.restored(packed, known))
+            else:
+                found[key] = Folder(store.restored(Path(url), known))
         return found[key]
 
     return root

@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     artifacts_url: str | None = None
     #: Folder that zip and tar files are unpacked to, the same for all workers; None: `unpacked` under `home`.
     unpacked_dir: Path | None = None
+    #: What may be enqueued: folders and `s3://bucket/prefix`, with commas between. None: every folder that workers can
+    #: read, and nothing in an object store.
+    allowed_roots: str | None = None
+    #: Folder for objects of `s3://` while they are read, on this machine's disk; None: `scratch` under `home`.
+    scratch_dir: Path | None = None
+    #: What that folder may hold, at most, in GB, besides what is being read.
+    scratch_gb: Count = 20
     #: Folder of models trained here, which profiles name as `trained:…`; None: `models` under `home`.
     models_dir: Path | None = None
     #: Folder that holds labelled corpora by name, for `tenor train --corpus NAME`; None: each is named with its path.
@@ -122,7 +129,7 @@ class Settings(BaseSettings):
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("home", "unpacked_dir", "models_dir", "data_dir")
+    @field_validator("home", "unpacked_dir", "scratch_dir", "models_dir", "data_dir")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return None if folder is None else folder.expanduser().absolute()
@@ -164,6 +171,20 @@ class Settings(BaseSettings):
     def unpacked(self) -> Path:
         """The folder that zip and tar files are unpacked to."""
         return self.unpacked_dir or self.home / "unpacked"
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for objects while they are read."""
+        return self.scratch_dir or self.home / "scratch"
+
+    @property
+    def roots(self) -> tuple[str, ...] | None:
+        """Folders and URLs that archives may lie in; None: all folders."""
+        if self.allowed_roots is None:
+            return None
+        return tuple(
+            root for part in self.allowed_roots.split(",") if (root := part.strip().rstrip("/") or part.strip())
+        )
 
     @property
     def models(self) -> Path:

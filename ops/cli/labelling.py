@@ -38,7 +38,7 @@ class Source:
     maps: Sequence[str] = ()
 
 
-def import_labels(session: Session, source: Source, *, job: int | None, archive: Path | None, dry_run: bool) -> None:
+def import_labels(session: Session, source: Source, *, job: int | None, archive: str | None, dry_run: bool) -> None:
     """Read, write unless it is a dry run, and say what became of every line."""
     from workers.labelling.importing import Imported, import_own
 

@@ -1,12 +1,14 @@
 """What options and arguments of several commands are: their types, names and help."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 Archive = Annotated[
-    Path, typer.Argument(metavar="PATH", help="Folder, zip or tar file of recordings, or one recording.")
+    str,
+    typer.Argument(
+        metavar="PATH", help="Folder, zip or tar file of recordings, or one recording; or s3://bucket/prefix."
+    ),
 ]
 Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
 AnyJob = Annotated[int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)]

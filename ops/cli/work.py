@@ -1,7 +1,6 @@
 """Commands that give work to the workers: analyze, enqueue."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from db.engine import make_engine, reading
@@ -18,7 +17,7 @@ from ops.progress import display
 from workers.settings import load_settings
 
 
-def analyze(session: Session, path: Path, profile: str | None, given: dict[str, Any]) -> int:
+def analyze(session: Session, path: str, profile: str | None, given: dict[str, Any]) -> int:
     """Analyse and print the summary; returns how many recordings failed."""
     settings = load_settings()
     try:
@@ -54,7 +53,7 @@ def _errors(job_id: int) -> troubles.JobErrors:
         return troubles.errors(conn, job_id, tables.FIRST_ERRORS)
 
 
-def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, Any], *, watch: bool) -> None:
+def enqueue(session: Session, path: str, profile: str | None, given: dict[str, Any], *, watch: bool) -> None:
     """Make a job; follow it when asked to."""
     settings = load_settings()
     jobs.require_archive(path)
@@ -74,7 +73,7 @@ def enqueue(session: Session, path: Path, profile: str | None, given: dict[str, 
         else:
             session.print(str(job_id))
         return
-    session.say(f"Job {job_id}: {visible(str(path))}")
+    session.say(f"Job {job_id}: {visible(path)}")
     with display(session.err) as show:
         status = follow(
             engine, job_id, show, broker_answers=reached.broker_answers, workers_run=reached.workers_run

@@ -30,7 +30,7 @@ class Program:
 
     def fingerprint(self) -> str:
         """Changes with the command, the settings and the installed code, so that a stale process is replaced."""
-        relevant = {k: v for k, v in self.environment.items() if k.startswith(("TENOR_", "FLOWER_"))}
+        relevant = {k: v for k, v in self.environment.items() if k.startswith(("TENOR_", "FLOWER_", "AWS_"))}
         return hashlib.sha256(json.dumps([list(self.command), relevant, code_version()]).encode()).hexdigest()
 
 

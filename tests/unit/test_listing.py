@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.unit.silence import write_silence
-from workers.files import Found, look
+from workers.files import Found, absence, look
 from workers.listed import absent
 from workers.listing import Listing, open_listing
 from workers.manifest import Line, Problem, read_manifest
@@ -28,7 +29,7 @@ def test_no_sentence_quotes_what_stands_in_a_cell(tmp_path: Path) -> None:
     )
     listing, problems = indexed(tmp_path)
 
-    problems += [item for item in absent(tmp_path, listing) if isinstance(item, Problem)]
+    problems += [item for item in absent(listing, partial(absence, tmp_path)) if isinstance(item, Problem)]
 
     assert len(problems) >= 7
     assert not any("charged" in problem.sentence for problem in problems)
@@ -98,7 +99,7 @@ def test_what_is_listed_and_not_there_is_named_with_its_reason(tmp_path: Path) -
     )
     listing, _ = indexed(root)
 
-    found = list(absent(root, listing))
+    found = list(absent(listing, partial(absence, root)))
 
     reasons = {item.path: str(item.error) for item in found if isinstance(item, Found)}
     assert {path: reason.rpartition("but ")[2] for path, reason in reasons.items()} == {

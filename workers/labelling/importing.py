@@ -39,7 +39,7 @@ class Imported:
 
 
 def import_own(
-    engine: Engine, read: Read, *, job: int | None = None, archive: Path | None = None, dry_run: bool = False
+    engine: Engine, read: Read, *, job: int | None = None, archive: Path | str | None = None, dry_run: bool = False
 ) -> Imported:
     """Write what was read, in one transaction; the same once more changes nothing. Raises `NotFound`.
 
@@ -56,7 +56,7 @@ def import_own(
     return imported
 
 
-def _import(conn: Connection, *, read: Read, job: int | None, archive: Path | None) -> Imported:
+def _import(conn: Connection, *, read: Read, job: int | None, archive: Path | str | None) -> Imported:
     rows, refused, left_out = _rows(conn, read, job=job, archive=archive)
     annotators = sorted({row.annotator for row in rows})
     imported = Imported(read.source, read.format, annotators, len({row.recording_id for row in rows}))
@@ -102,7 +102,7 @@ def measured(stretches: Iterable[Judged]) -> dict[str, Measured]:
 
 
 def _rows(
-    conn: Connection, read: Read, *, job: int | None, archive: Path | None
+    conn: Connection, read: Read, *, job: int | None, archive: Path | str | None
 ) -> tuple[list[LabelRow], list[Refusal], dict[str, int]]:
     """Rows with keys of their own, refusals in the file's order of kinds, and what says nothing."""
     places = Places(conn, scope(conn, job=job, archive=archive), read.judgements)

@@ -12,6 +12,7 @@ from db.errors import NotFound
 from ml.labelling.types import About, Judgement
 from ml.transcripts.naming import recording_name
 from workers.files import storable_path
+from workers.objects.places import is_object_url
 
 #: A time may lie so far behind the end: players and editors round.
 PAST_END_S = 0.5
@@ -36,7 +37,7 @@ class Place:
     end_s: float
 
 
-def scope(conn: Connection, *, job: int | None = None, archive: Path | None = None) -> Scope:
+def scope(conn: Connection, *, job: int | None = None, archive: Path | str | None = None) -> Scope:
     """The scope of `--job` or `--archive`; raises `NotFound`."""
     if job is not None:
         found = conn.execute(text("SELECT archive_id FROM jobs WHERE id = :id"), {"id": job}).scalar()
@@ -45,7 +46,8 @@ def scope(conn: Connection, *, job: int | None = None, archive: Path | None = No
         return Scope(int(found), job)
     if archive is None:
         return Scope()
-    url = storable_path(str(archive.expanduser().absolute()))
+    place = str(archive)
+    url = place.rstrip("/") if is_object_url(place) else storable_path(str(Path(place).expanduser().absolute()))
     found = conn.execute(text("SELECT id FROM archives WHERE url = :url"), {"url": url}).scalar()
     if found is None:
         raise NotFound(f"{archive} was never enqueued", hint="Enqueue it first: `tenor enqueue PATH`.")

@@ -195,10 +195,11 @@ def _tasks(
     tasks = []
     for done, row in enumerate(chosen, start=1):
         clip = clip_name(row.sha256, row.start_s, row.end_s)
-        audio = located(root(row), row.path)
         try:
-            check_unchanged(audio, row.size_bytes, row.mtime_ns, row.sha256)
-            write_clip(audio, row.start_s, row.end_s, row.channel, clips / clip)
+            with root(row).here(row.path):
+                audio = located(root(row).folder, row.path)
+                check_unchanged(audio, row.size_bytes, row.mtime_ns, row.sha256)
+                write_clip(audio, row.start_s, row.end_s, row.channel, clips / clip)
         except RecordingError as exc:
             left_out[str(exc)] += 1
             continue

@@ -59,6 +59,10 @@ class Store:
         """Where an archive of that content lies, or would lie."""
         return self.folder / sha256
 
+    def has(self, known: Version) -> bool:
+        """True when an archive of that content is here."""
+        return self.place(known.sha256).is_dir()
+
     def ensure(self, packed: Path, known: Version, alive: Alive = lambda: None) -> Path:
         """The unpacked archive, unpacked now unless it is there.
 

@@ -32,7 +32,8 @@ def labelled_utterances(
     `since` leaves out stretches about which nothing was said after that. `speaker` is the same for one person wherever
     the labels, the manifest or a transcript name him; a voice without a name is a person of its recording alone.
 
-    Without `clips`, an item is a stretch of the archive's file, with all its channels. With it, each stretch is cut
+    Without `clips`, an item is a stretch of the archive's file, with all its channels; of an archive in an object
+    store, the file is not there any more when this returns. With it, each stretch is cut
     into that folder (FLAC, 16 kHz, the speaker's own channel) unless it lies there, and the item is that file: for
     trainers that do not read video, and that must not hear the other party. What cannot be read is counted in
     `skipped`.
@@ -47,20 +48,22 @@ def items_of(
     """Each target whose sound can be had, and its item."""
     skipped = Skipped() if skipped is None else skipped
     items = []
-    for target, row, audio in _with_audio(conn, found):
+    for target, row, root in _with_audio(conn, found):
+        audio = located(root.folder, row.path)
         try:
-            check_unchanged(audio, row.size_bytes, row.mtime_ns, row.sha256)
-            if not audio.is_file():
-                skipped.add("its file is not there", audio)
-                continue
-            item = _item(target, audio)
-            items.append((target, item if clips is None else _cut(item, target, clips)))
+            with root.here(row.path):
+                check_unchanged(audio, row.size_bytes, row.mtime_ns, row.sha256)
+                if not audio.is_file():
+                    skipped.add("its file is not there", audio)
+                    continue
+                item = _item(target, audio)
+                items.append((target, item if clips is None else _cut(item, target, clips)))
         except RecordingError as exc:
             skipped.add(str(exc), audio)
     return items
 
 
-def _with_audio(conn: Connection, found: Sequence[Target]) -> Iterator[tuple[Target, Row[Any], Path]]:
+def _with_audio(conn: Connection, found: Sequence[Target]) -> Iterator[tuple[Target, Row[Any], roots.Root]]:
     root = roots.finder(context.settings())
     for start in range(0, len(found), _CHUNK):
         chunk = found[start : start + _CHUNK]
@@ -78,7 +81,7 @@ def _with_audio(conn: Connection, found: Sequence[Target]) -> Iterator[tuple[Tar
         places = {row.id: row for row in rows}
         for target in chunk:
             row = places[target.file_id]
-            yield target, row, located(root(row), row.path)
+            yield target, row, root(row)
 
 
 def _item(target: Target, audio: Path) -> LabelledUtterance:

@@ -91,10 +91,11 @@ def _align(member: Member) -> "Alignment":
     from ml.alignment.options import AlignOptions
     from ml.alignment.recording import align_recording
 
-    check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
     # What an older version of Tenor wrote down may lack the newest options.
     options = {field.name: member.options[field.name] for field in fields(AlignOptions) if field.name in member.options}
-    return align_recording(member.audio, member.transcript, AlignOptions(**options), context.settings().device)
+    with member.here():
+        check_unchanged(member.audio, member.size_bytes, member.mtime_ns, member.sha256)
+        return align_recording(member.audio, member.transcript, AlignOptions(**options), context.settings().device)
 
 
 def _commit(

@@ -1,7 +1,9 @@
 """What the four stages of a batch share: its utterances, its profile version, its earlier objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,8 @@ class Item:
     size_bytes: int
     mtime_ns: int
     sha256: str
+    #: While it lasts, the audio can be read. Raises a `RecordingError` or `StoreUnavailable`.
+    here: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def items(claim: Claim) -> list[Item]:
@@ -71,10 +75,11 @@ def items(claim: Claim) -> list[Item]:
             row.end_s,
             row.text,
             row.language,
-            located(root(row), row.path),
+            located(root(row).folder, row.path),
             row.size_bytes,
             row.mtime_ns,
             row.sha256,
+            partial(root(row).here, row.path),
         )
         for row in rows
     ]

@@ -61,10 +61,11 @@ def _cut(own: "Sequence[Item]") -> "list[UtteranceAudio]":
     from ml.inference.engine import UtteranceAudio
 
     first = own[0]
-    check_unchanged(first.audio, first.size_bytes, first.mtime_ns, first.sha256)
     begin, end = first.start_s, max(item.end_s for item in own)
-    # A batch may hold a small part of a long recording: only that part is kept.
-    samples = decode(first.audio, begin, end)
+    with first.here():
+        check_unchanged(first.audio, first.size_bytes, first.mtime_ns, first.sha256)
+        # A batch may hold a small part of a long recording: only that part is kept.
+        samples = decode(first.audio, begin, end)
     cut = []
     for item in own:
         start, stop = (round((second - begin) * SAMPLE_RATE) for second in (item.start_s, item.end_s))

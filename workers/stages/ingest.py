@@ -5,7 +5,7 @@ find is a failed recording.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, count, islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from workers import claims, context, dispatch, roots
 from workers.app import app
 from workers.claims import Claim
 from workers.errors import ArchiveEmpty, TurnOver
-from workers.files import Found, Known, audio_files, look, storable_path, usable_path
+from workers.files import Found, Known, storable_path, usable_path
 from workers.links import link_recordings
 from workers.listed import absent, unread, write_problems
 from workers.listing import open_listing
@@ -59,18 +59,16 @@ class _Ingest:
                 {"job": claim.job_id},
             )
         self.only = usable_path(self.job.options["only"]) if self.job.options.get("only") else None
-        self.root, packed = roots.opened(self.engine, self.job.archive_id, self.settings, self._check)
-        self.listing = open_listing(self.root, packed=packed, report=self._report)
-        self.lists = Lists(self.root, self._after())
+        self.walk, packed = roots.opened(self.engine, self.job.archive_id, self.settings, self._check, self.only)
+        self.listing = open_listing(self.walk.folder, packed=packed, report=self._report)
+        self.lists = Lists(self.walk.folder, self._after())
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
-        #: Folders that cannot be read; every walk meets all of them, also one that goes on where another stopped.
-        self.closed: set[str] = set()
 
     def work(self) -> Outcome:
         """Walk in chunks; the outcome's commit groups what is left over and marks the archive walked."""
         started, files = time.monotonic(), 0
-        paths = self._paths()
+        paths = self.walk.audio_files(self._after())
         for number in count():
             chunk = list(islice(paths, CHUNKS[min(number, len(CHUNKS) - 1)]))
             if not chunk:
@@ -80,17 +78,12 @@ class _Ingest:
             walked_s = time.monotonic() - started
             if walked_s > self.settings.stage_limit_s / 2 or (walked_s > TURN_S and self._others_wait()):
                 raise TurnOver("the walk has had its turn")
-        if not files and not self.closed and self.job.walked_to is None:
+        if not files and not self.walk.closed and self.job.walked_to is None:
             raise ArchiveEmpty(f"{self.job.url} holds no audio file")
         if self.only is None:
             self._write_absent()
         spent = time.monotonic() - started
         return Outcome(f"{files} files in {spent:.1f} s", self._finish)
-
-    def _paths(self) -> Iterator[str]:
-        if self.only is not None:
-            return iter([self.only])
-        return audio_files(self.root, after=self._after(), closed=self.closed)
 
     def _after(self) -> str | None:
         walked_to = self.job.walked_to
@@ -117,17 +110,7 @@ class _Ingest:
                 )
             }
         # Hashing and probing happen outside of any transaction.
-        found = [
-            look(
-                self.root,
-                path,
-                known.get(storable_path(path)),
-                self.listing.line(path),
-                self.listing.base,
-                self.lists,
-            )
-            for path in paths
-        ]
+        found = self.walk.look(paths, known, self.listing.line, self.listing.base, self.lists)
         # Taken over after the commit only: one that is rolled back and repeated makes other rows.
         self.waiting, self.groups = transaction(
             self.engine, lambda conn: self._commit(conn, found), patience_s=self.settings.patience_s
@@ -180,7 +163,7 @@ class _Ingest:
         transaction(self.engine, step, patience_s=self.settings.patience_s)
 
     def _write_absent(self) -> None:
-        items = chain(unread(self.closed), absent(self.root, self.listing, self.closed), self.lists.end())
+        items = chain(unread(self.walk.closed), absent(self.listing, self.walk.absence), self.lists.end())
         while chunk := list(islice(items, CHUNKS[-1])):
             transaction(self.engine, lambda conn: self._commit_absent(conn, chunk), patience_s=self.settings.patience_s)
 

@@ -23,7 +23,7 @@ def import_labels(
     ],
     annotator: Annotated[str | None, typer.Option(help="Who judged, where the file does not say.")] = None,
     job: Annotated[int | None, typer.Option(min=1, help="Paths and utterance numbers are those of this job.")] = None,
-    archive: Annotated[Path | None, typer.Option(help="Paths are those of this archive.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Paths are those of this archive.")] = None,
     tier: Annotated[
         str | None, typer.Option(help="The tier of TextGrids that holds labels.", show_default="emotion")
     ] = None,

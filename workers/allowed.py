@@ -1,0 +1,24 @@
+"""Where archives may lie (`TENOR_ALLOWED_ROOTS`), asked when one is enqueued and again by the worker that reads it."""
+
+from pathlib import Path
+
+from workers.errors import ArchiveNotAllowed
+from workers.objects.places import is_object_url
+from workers.settings import Settings
+
+
+def require_allowed(url: str, settings: Settings) -> None:
+    """Raise `ArchiveNotAllowed` unless a folder, file or `s3://…` is one of the roots or lies in one.
+
+    Links and `..` count as where they lead.
+    """
+    roots = settings.roots
+    if is_object_url(url):
+        inside = any(is_object_url(root) and f"{url}/".startswith(f"{root}/") for root in roots or ())
+    else:
+        place = Path(url).resolve()
+        inside = roots is None or any(
+            place.is_relative_to(Path(root).expanduser().resolve()) for root in roots if not is_object_url(root)
+        )
+    if not inside:
+        raise ArchiveNotAllowed(f"{url} is not in a place that archives may be read from")
