@@ -144,8 +144,14 @@ def set_schedule(
 
 def _check(plan: Mapping[str, Any]) -> None:
     """Raise `PlanInvalid` for a plan that no run could follow."""
-    from workers.retraining.train import plan_of
+    from ml.adaptation.errors import PlanInvalid
+    from workers.retraining.sides import CHOICES
+    from workers.retraining.train import plan_of, text_plan_of
 
+    if plan.get("side") not in {None, *CHOICES}:
+        raise PlanInvalid(f"there is no side {plan['side']}", hint=f"Say one of {', '.join(CHOICES)}.")
+    if plan.get("text"):
+        text_plan_of(dict(plan))
     made = plan_of(dict(plan))
     if made.names != ("finetune",):
         # Knowing all methods takes loading torch.
@@ -235,6 +241,8 @@ class Outlook:
     held: dict[str, Any]
     left_out: dict[str, int]
     corpora: list[str]
+    #: The models that would be retrained.
+    sides: list[str]
     #: Why it would be refused at once; None: it would not.
     refusal: str | None
 
@@ -243,7 +251,7 @@ def outlook(engine: Engine, settings: "Settings", profile: str) -> Outlook:
     """Look at the labels as a run would; nothing is decided, cut or written."""
     from ml.corpora.types import Skipped
     from workers.errors import RunRefused
-    from workers.retraining import data, due, models
+    from workers.retraining import data, due, models, sides
     from workers.retraining.labelled import labelled_utterances
     from workers.retraining.prepare import counts
 
@@ -258,12 +266,12 @@ def outlook(engine: Engine, settings: "Settings", profile: str) -> Outlook:
         learned, held = data.of_part(found, "train", decided), data.of_part(found, "holdout", decided)
         try:
             data.require(learned, held)
-            refusal = None
+            chosen, refusal = sides.chosen({}, champion.spec, learned), None
         except RunRefused as exc:
-            refusal = str(exc)
+            chosen, refusal = [], str(exc)
         names = [one.name for one in data.corpora(conn, profile_id)]
         new = due.new_labels(conn, profile_id)
         conn.rollback()
     return Outlook(
-        profile, champion.number, new, counts(learned), counts(held), dict(skipped.counts), names, refusal
+        profile, champion.number, new, counts(learned), counts(held), dict(skipped.counts), names, chosen, refusal
     )  # fmt: skip

@@ -4,8 +4,8 @@ Fine-tuning in the sense of Han, Zhao, Wang 2019, section IV.B, with the whole B
 are made once and kept. Other methods of transfer are for speech; texts of two corpora differ less than their sound.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ml.adaptation.adapt import BUNDLE, WORK, Adapted
 from ml.adaptation.bank import digest
-from ml.adaptation.errors import DataLacking, ModelUnsupported, Stopped
+from ml.adaptation.errors import DataLacking, ModelUnsupported, PlanInvalid, Stopped
 from ml.adaptation.export import joined_licences
 from ml.adaptation.label_set import move_rows
 from ml.adaptation.loop import Progress
@@ -39,7 +39,7 @@ TEXTS_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """How long and how fast; the rate is a fifth of that from nothing."""
+    """How long and how fast; the rate is a fifth of that from nothing. Raises `PlanInvalid`."""
 
     steps: int = 600
     batch: int = 32
@@ -47,6 +47,27 @@ class TextPlan:
     judge_every: int = 25
     seed: int = 1
     labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.steps, self.batch, self.rate, self.judge_every)
+        if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers) or min(numbers) <= 0:
+            raise PlanInvalid("steps, batch, rate and judge_every of a text plan have to be positive numbers")
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "TextPlan":
+        """A plan with these values in the place of the defaults; raises `PlanInvalid` for one that no plan has."""
+        if unknown := set(stored) - {f.name for f in fields(cls)}:
+            raise PlanInvalid(f"a text plan has no entry {', '.join(sorted(unknown))}")
+        labels = stored.get("labels")
+        return cls(**{**stored, "labels": None if labels is None else tuple(labels)})
+
+
+def readable(
+    items: Iterable[LabelledUtterance], champion: dict[str, Any], labels: Collection[str]
+) -> list[LabelledUtterance]:
+    """Those that have words in a language of a text side, and one of these labels."""
+    languages = champion["languages"]
+    return [i for i in items if i.label in labels and i.text and (not languages or i.language in languages)]
 
 
 def adapt_text(
@@ -60,10 +81,12 @@ def adapt_text(
     stop: Callable[[], bool] = lambda: False,
     device: str = "auto",
     cache: Path | None = None,
+    development: Collection[str] | None = None,
 ) -> Adapted:
     """Write the bundle of an adapted text model below `out`; resumes and stops as `ml.adaptation.adapt.adapt` does.
 
-    `champion` is the text side of a specification. Items in languages that it does not name are left out.
+    `champion` is the text side of a specification. Items in languages that it does not name are left out. `development`
+    are the target's speakers that decide when to stop, None: dialogues drawn for it.
     Raises `DataLacking`, `ModelUnsupported`, `Stopped` or another `ModelError`.
     """
     if champion["kind"] != "makiuchi-text":
@@ -72,16 +95,14 @@ def adapt_text(
     labels = tuple(champion["labels"] if plan.labels is None else [e for e in EMOTIONS if e in plan.labels])
     model = MakiuchiText.load(champion, found)
     items = [item for manifest in (target, *source) for item in manifest.items]
-    languages = champion["languages"]
-    readable = [i for i in items if i.label in labels and i.text and (not languages or i.language in languages)]
-    kept = [item for item in readable if model.spoken(item.text)]
+    kept = [item for item in readable(items, champion, labels) if model.spoken(item.text)]
     if len({item.label for item in kept}) < 2:
         raise DataLacking("there are no labelled texts of two classes in the text model's languages")
     data = _tokens(model, champion, kept, labels, cache or out / WORK)
     torch.manual_seed(plan.seed)
     learner = TextLearner(data, replace(model.head.config, classes=len(labels)), device=found)
     _begin(learner.module, model.head, champion["labels"], labels)
-    train, held = _split(kept, data.labels, {item.item_id for item in target.items}, plan.seed)
+    train, held = _split(kept, data.labels, target, plan.seed, development)
     about = {"parent": champion["sha256"], "data": digest(*data.keys, *data.labels), "manifests": [target.fingerprint]}
     # In the name of the file, since the trainer's checkpoint does not know the data.
     checkpoint = out / WORK / f"text-{digest(*about.values())}.safetensors"
@@ -99,7 +120,14 @@ def adapt_text(
     temperature = float(champion["temperature"])
     if len(held):
         temperature = learner.scores(held).fitted_temperature(data.labels[held])
-    notes = {"texts": len(kept), "development": len(held), "chosen_step": history.best_step}
+    notes = {
+        "texts": len(kept),
+        "development": {
+            "speakers": sorted({kept[i].speaker for i in held}),
+            "utterances": len(held),
+            "chosen_step": history.best_step,
+        },
+    }
     meta = _export(champion, learner, labels, temperature, (target, *source), about | {"notes": notes}, out / BUNDLE)
     return Adapted(out / BUNDLE, meta, notes)
 
@@ -131,11 +159,19 @@ def _begin(module: TextEmotionCnn, parent: TextEmotionCnn, known: Sequence[str],
 
 
 def _split(
-    items: Sequence[LabelledUtterance], labels: NDArray[np.int64], target: set[str], seed: int
+    items: Sequence[LabelledUtterance],
+    labels: NDArray[np.int64],
+    target: Manifest,
+    seed: int,
+    development: Collection[str] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training items of all corpora, and dialogues (or speakers) of the target that decide when to stop."""
-    own = np.array([i for i, item in enumerate(items) if item.item_id in target], dtype=np.int64)
+    """Training items of all corpora, and those of the target that decide when to stop."""
+    known = {(item.corpus, item.item_id) for item in target.items}
+    own = np.array([i for i, item in enumerate(items) if (item.corpus, item.item_id) in known], dtype=np.int64)
     everything = np.arange(len(items))
+    if development is not None:
+        held = np.array([i for i in own if items[i].speaker in development], dtype=np.int64)
+        return np.setdiff1d(everything, held), held
     try:
         _, held = development_set(own, [item.dialogue or item.speaker for item in items], labels, seed=seed)
     except SplitImpossible:

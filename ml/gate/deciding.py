@@ -36,13 +36,19 @@ class Decision:
 
 
 def decide(
-    new: Comparison, earlier: Sequence[Comparison], groups: Sequence[Comparison], rule: Rule | None = None
+    new: Comparison,
+    earlier: Sequence[Comparison],
+    groups: Sequence[Comparison],
+    rule: Rule | None = None,
+    *,
+    sides: Sequence[Comparison] = (),
 ) -> Decision:
     """Whether a challenger is promoted.
 
     It has to be better on new people: the whole 95 % interval of the difference lies above zero. On earlier corpora and
     in every group of the new people it must not be worse: neither significantly and by more than the margin, nor by a
-    loss that is large however uncertain. Chance would let one in forty worthless challengers pass the first, and fewer
+    loss that is large however uncertain; nor may one of its `sides` be, by voice or by words alone, which the other
+    hides while it is better. Chance would let one in forty worthless challengers pass the first, and fewer
     both.
     """
     rule = rule or Rule()
@@ -53,7 +59,7 @@ def decide(
             f"{new.items} utterances of {new.speakers} people are too few to decide on "
             f"({rule.min_items} of {rule.min_speakers} are needed)",
         )
-    if worse := [one for one in (*earlier, *groups) if is_worse(one, rule)]:
+    if worse := [one for one in (*earlier, *groups, *sides) if is_worse(one, rule)]:
         first = min(worse, key=lambda one: one.difference)
         more = f", and on {len(worse) - 1} more" if len(worse) > 1 else ""
         return Decision(False, "negative_transfer", f"worse on {said(first)}{more}")

@@ -39,10 +39,25 @@ class TestSet:
 
     def pair(self, champion: Measured, challenger: Measured) -> Pair:
         """Both versions' fused answers."""
+        return self._pair(self.name, champion.fused, challenger.fused)
+
+    def sides(self, champion: Measured, challenger: Measured) -> list[Pair]:
+        """Both versions' answers by voice alone and by words alone, where both have some."""
+        found = []
+        for name, ours, theirs in (
+            ("by voice", champion.speech, challenger.speech),
+            ("by words", champion.text, challenger.text),
+        ):
+            pair = self._pair(name, ours, theirs)
+            both = (pair.champion >= 0) & (pair.challenger >= 0)
+            people = {item.speaker for item, known in zip(self.items, both, strict=True) if known}
+            if both.sum() >= GROUP_ITEMS and len(people) >= GROUP_SPEAKERS:
+                found.append(pair.only(both, name))
+        return found
+
+    def _pair(self, name: str, champion: NDArray[np.float64], challenger: NDArray[np.float64]) -> Pair:
         speakers = [item.speaker for item in self.items]
-        return Pair.of_scores(
-            self.name, self.labels, speakers, champion.fused[self.rows], challenger.fused[self.rows]
-        )  # fmt: skip
+        return Pair.of_scores(name, self.labels, speakers, champion[self.rows], challenger[self.rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,8 @@ class Judgement:
     new: Comparison
     earlier: list[Comparison]
     groups: list[Comparison]
+    #: On the new people by voice alone, and by words alone.
+    sides: list[Comparison]
     decision: Decision
     #: Per version: calibration error and reliability on the new people, confusion matrix, gaps between groups.
     versions: dict[str, dict[str, Any]]
@@ -62,6 +79,7 @@ class Judgement:
             "new": asdict(self.new),
             "earlier": [asdict(one) for one in self.earlier],
             "groups": [asdict(one) for one in self.groups],
+            "sides": [asdict(one) for one in self.sides],
             "decision": self.decision.to_json(),
             "versions": self.versions,
             "classes": list(EMOTIONS),
@@ -71,16 +89,18 @@ class Judgement:
 def judge(
     new: TestSet, earlier: Sequence[TestSet], champion: Measured, challenger: Measured, rule: Rule | None = None
 ) -> Judgement:
-    """Compare on new people, in their groups and on earlier sets, and decide."""
+    """Compare on new people, in their groups, by voice and by words alone, and on earlier sets, and decide."""
     pair = new.pair(champion, challenger)
     whole = compare(pair)
     before = [compare(one.pair(champion, challenger)) for one in earlier if len(one.items)]
     groups = [compare(pair.only(mask, name)) for name, mask in _groups(new.items)]
+    sides = [compare(one) for one in new.sides(champion, challenger)]
     return Judgement(
         whole,
         before,
         groups,
-        decide(whole, before, groups, rule),
+        sides,
+        decide(whole, before, groups, rule, sides=sides),
         {
             "champion": _facts(new, champion, [one.champion for one in groups]),
             "challenger": _facts(new, challenger, [one.challenger for one in groups]),

@@ -12,7 +12,8 @@ _READING = (
     "Balanced accuracy is the mean over classes of their recall. The difference is challenger minus champion, with its "
     "95 % interval by paired bootstrap over speakers (over utterances where there are fewer than four speakers). Both "
     "versions have temperatures and fusion weights fitted on the same development speakers. A challenger is promoted "
-    "when the whole interval on new people lies above zero, and it is not worse on any earlier corpus or group."
+    "when the whole interval on new people lies above zero, and it is not worse on any earlier corpus, in any group, "
+    "by voice alone or by words alone."
 )
 
 
@@ -20,7 +21,9 @@ def write_report(report: Mapping[str, Any], folder: Path) -> Path:
     """Write report.md with its pictures into the run's folder; returns the text's path."""
     folder.mkdir(parents=True, exist_ok=True)
     judged = report["judgement"]
-    save_differences([judged["new"], *judged["earlier"], *judged["groups"]], folder / "differences.png")
+    save_differences(
+        [judged["new"], *judged["earlier"], *judged["groups"], *judged.get("sides", [])], folder / "differences.png"
+    )
     rows = [
         {"name": who, "n": judged["new"]["items"], "confusion": facts["confusion"]}
         for who, facts in judged["versions"].items()
@@ -51,7 +54,8 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 
 def _comparisons(judged: Mapping[str, Any]) -> list[str]:
-    parts = [("", [judged["new"]]), ("earlier: ", judged["earlier"]), ("group: ", judged["groups"])]
+    parts = [("", [judged["new"]]), ("earlier: ", judged["earlier"]), ("group: ", judged["groups"]),
+             ("", judged.get("sides", []))]  # fmt: skip
     return table(
         ["measured on", "utterances", "people", "champion", "challenger", "difference", "95 %"],
         (
@@ -94,7 +98,11 @@ def _data(report: Mapping[str, Any]) -> list[str]:
 def _training(found: Mapping[str, Any]) -> list[str]:
     if not found:
         return []
-    lines = ["## Training", "", f"Method: {' + '.join(found['methods'])}."]
+    lines = ["## Training", ""]
+    if found.get("methods"):
+        lines += [f"Method: {' + '.join(found['methods'])}."]
+    if words := found.get("text"):
+        lines += [f"The text model was trained on, over {words['texts']} texts."]
     if found.get("sources"):
         lines += [f"Earlier corpora learned from as well: {', '.join(found['sources'])}."]
     related = {name: value for name, value in (found.get("relatedness") or {}).items() if isinstance(value, float)}

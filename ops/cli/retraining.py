@@ -39,6 +39,7 @@ class Wishes:
 
     profile: str | None
     method: str | None
+    side: str | None
     setting: list[str] | None
     now: bool
     watch: bool
@@ -62,8 +63,13 @@ class Wishes:
     def plan(self) -> dict[str, Any]:
         """How to retrain, as it stands on a run."""
         plan: dict[str, Any] = {"method": self.method or "finetune"}
-        if self.setting:
-            plan["training"] = {"methods": [{"name": "finetune"}], **dict(map(_setting, self.setting))}
+        given = dict(map(_setting, self.setting or ()))
+        if words := {name.partition(".")[2]: value for name, value in given.items() if name.startswith("text.")}:
+            plan["text"] = words
+        if own := {name: value for name, value in given.items() if not name.startswith("text.")}:
+            plan["training"] = {"methods": [{"name": "finetune"}], **own}
+        if self.side is not None:
+            plan["side"] = self.side
         if self.by_hand:
             plan["promote"] = "by hand"
         if self.trust_labels:
@@ -182,7 +188,9 @@ def _outlook(session: Session, engine: Engine, settings: Settings, profile: str)
     session.print(f"champion: version {found.champion} of {found.profile}; new labels: {found.new_labels:,}")
     if found.corpora:
         session.print(f"measured on as well: {', '.join(found.corpora)}")
-    session.print(f"It would be refused: {found.refusal}" if found.refusal else "There is enough for a run.")
+    session.print(
+        f"It would be refused: {found.refusal}" if found.refusal else f"Enough to retrain: {', '.join(found.sides)}."
+    )
 
 
 def _methods(session: Session) -> None:

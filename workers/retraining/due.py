@@ -16,7 +16,7 @@ from workers.app import app
 from workers.retraining import runs
 from workers.retraining.evaluate import SCORES
 from workers.retraining.runner import send
-from workers.retraining.train import ADAPTED
+from workers.retraining.train import ADAPTED, ADAPTED_TEXT
 
 
 @app.task(bind=True, name="retrain.due")
@@ -95,8 +95,8 @@ def tidy(conn: Connection) -> None:
         """)
     ).scalars()
     for folder in ended:
-        for kept in (Path(folder) / ADAPTED / "work", Path(folder) / SCORES):
-            shutil.rmtree(kept, ignore_errors=True)
+        for kept in (f"{ADAPTED}/work", f"{ADAPTED_TEXT}/work", SCORES):
+            shutil.rmtree(Path(folder) / kept, ignore_errors=True)
 
 
 def new_labels(conn: Connection, profile_id: int) -> int:

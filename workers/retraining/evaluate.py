@@ -17,6 +17,7 @@ from workers.retraining import data, models, runs
 from workers.retraining.data import HELD, TARGET, Corpus, Items
 from workers.retraining.runner import Commit, Watch, run
 from workers.retraining.runs import Run
+from workers.retraining.sides import SPEECH, TEXT
 
 if TYPE_CHECKING:
     from ml.gate.judging import Judgement
@@ -138,13 +139,18 @@ def _of_corpus(conn: Connection, own: Run, corpus: Corpus) -> Items:
 
 
 def _challenger(own: Run, champion: dict[str, Any]) -> dict[str, Any]:
-    """The champion's specification with the new speech model in the place of its own."""
+    """The champion's specification with the new models in the place of its own."""
     from ml.profiles.sides import BundleSide
 
-    speech = BundleSide(own.numbers["training"]["bundle"]).resolve("speech")
-    known = {*speech["labels"], *champion.get("text", {}).get("labels", ())}
+    trained = own.numbers["training"]
+    found = dict(champion)
+    if bundle := trained.get("bundle"):
+        found[SPEECH] = BundleSide(bundle).resolve("speech")
+    if words := trained.get(TEXT):
+        found[TEXT] = BundleSide(words["bundle"]).resolve("text")
+    known = {*found[SPEECH]["labels"], *found.get(TEXT, {}).get("labels", ())}
     wanted = own.plan.get("training", {}).get("labels") or champion["labels"]
-    return {**champion, "speech": speech, "labels": [label for label in EMOTIONS if label in wanted and label in known]}
+    return {**found, "labels": [label for label in EMOTIONS if label in wanted and label in known]}
 
 
 def _measured(

@@ -13,7 +13,7 @@ from ml.corpora.types import LabelledUtterance, Skipped
 from workers import context
 from workers.app import app
 from workers.errors import RunRefused
-from workers.retraining import data, models, runs, unlabelled
+from workers.retraining import data, models, runs, sides, unlabelled
 from workers.retraining.data import HELD, TARGET, UNLABELLED, Items
 from workers.retraining.labelled import items_of
 from workers.retraining.runner import Commit, Watch, refuse, run
@@ -59,6 +59,7 @@ def _work(own: Run, watch: Watch) -> Commit:
     refusal: RunRefused | None = None
     try:
         data.require(learned, held)
+        numbers["sides"] = sides.chosen(own.plan, champion.spec, learned)
         checked = _checked(items, trusted, champion, watch)
         numbers["label_check"] = asdict(checked)
         if checked.suspicious and not own.plan.get("trust_labels"):
@@ -71,7 +72,7 @@ def _work(own: Run, watch: Watch) -> Commit:
         target, holdout = data.freeze(learned, own.folder / TARGET), data.freeze(held, own.folder / HELD)
         fingerprint = f"{target.fingerprint[:32]}{holdout.fingerprint[:32]}"
         watch("hearing what has no labels", 0, 1)
-        numbers["unlabelled"] = _unlabelled(own, champion, found)
+        numbers["unlabelled"] = _unlabelled(own, champion, found) if sides.SPEECH in numbers["sides"] else None
 
     def commit(conn: Connection) -> None:
         runs.check(conn, own)

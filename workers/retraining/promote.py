@@ -16,6 +16,7 @@ from workers.retraining.data import HELD, TARGET
 from workers.retraining.evaluate import REFERENCE
 from workers.retraining.runner import Commit, Watch, run
 from workers.retraining.runs import Run
+from workers.retraining.sides import SPEECH, TEXT
 from workers.settings import Settings
 from workers.versions import add_version, crown
 
@@ -46,10 +47,10 @@ def _work(own: Run, watch: Watch) -> Commit:
 
 
 def publish(spec: dict[str, Any], settings: Settings, run_id: int) -> dict[str, Any]:
-    """The specification with its bundle where every worker finds it.
+    """The specification with its new bundles where every worker finds them.
 
-    That is where it is, below TENOR_MODELS_DIR, as long as objects are kept in a folder, for then all workers share the
-    disk. Where TENOR_ARTIFACTS_URL names a store, the bundle goes there, beside the objects.
+    That is where they are, below TENOR_MODELS_DIR, as long as objects are kept in a folder, for then all workers share
+    the disk. Where TENOR_ARTIFACTS_URL names a store, they go there, beside the objects.
     """
     if settings.artifacts.startswith("file://"):
         return spec
@@ -57,12 +58,16 @@ def publish(spec: dict[str, Any], settings: Settings, run_id: int) -> dict[str, 
 
     from ml.bundles.meta import META, WEIGHTS
 
-    bundle = Path(spec["speech"]["location"])
-    location = f"{settings.artifacts}/models/run-{run_id}-{spec['speech']['sha256'][:16]}"
-    filesystem, folder = fsspec.core.url_to_fs(location)
-    for name in (WEIGHTS, META):
-        filesystem.put_file(str(bundle / name), f"{folder}/{name}")
-    return {**spec, "speech": {**spec["speech"], "location": location}}
+    published = dict(spec)
+    for side in (SPEECH, TEXT):
+        if side not in spec or not Path(spec[side]["location"]).is_relative_to(settings.models / "runs"):
+            continue
+        location = f"{settings.artifacts}/models/run-{run_id}-{spec[side]['sha256'][:16]}"
+        filesystem, folder = fsspec.core.url_to_fs(location)
+        for name in (WEIGHTS, META):
+            filesystem.put_file(str(Path(spec[side]["location"]) / name), f"{folder}/{name}")
+        published[side] = {**spec[side], "location": location}
+    return published
 
 
 def install(

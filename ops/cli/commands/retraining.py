@@ -21,8 +21,13 @@ def retrain(
         str | None,
         typer.Option(help="How to adapt, as `--methods` names it; several with +.", show_default="finetune"),
     ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(help="Which model: speech, text or both.", show_default="both where texts have labels"),
+    ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Of training: head_steps, batch, seed, …")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Of training: head_steps, batch, seed, text.steps, …"),
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="Also when no label is new.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run to its decision.")] = False,
