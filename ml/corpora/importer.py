@@ -32,7 +32,9 @@ class Importer:
     ) -> Iterator[LabelledUtterance]:
         """Yield the corpus in `folder`."""
         if not folder.exists():
-            raise CorpusMissing(f"there is no folder {folder}")
+            raise CorpusMissing(
+                f"there is nothing at {folder}", hint="Check the path; for `csv` it is the table itself."
+            )
         account = Skipped() if skipped is None else skipped
         for item in self.read(folder, account):
             if item.role in roles:

@@ -64,7 +64,10 @@ def read(
         )
         chosen = list(of_classes(usable, classes))
         if not chosen:
-            raise DataUnsuitable(f"{place.name} in {place.folder} holds no {side} of the classes {', '.join(classes)}")
+            left_out = f" ({skipped})" if skipped.counts else ""
+            raise DataUnsuitable(
+                f"{place.name} in {place.folder} holds no {side} of the classes {', '.join(classes)}{left_out}"
+            )
         items += chosen
         if skipped.counts:
             notes.append(f"{place.name}: {skipped}")
@@ -114,6 +117,8 @@ def make_folds(
     """
     chosen = kind or _suitable(items)
     labels, speakers = labels_of(items, classes), [item.speaker for item in items]
+    if chosen == "session" and not any(item.session for item in items):
+        raise DataUnsuitable("the corpus has no sessions", hint="Give --folds speaker, split or a number.")
     if chosen == "session":
         tests = splits.leave_one_out([item.session or item.speaker for item in items])
     elif chosen == "speaker":

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ml.training.checkpoint import write_checkpoint, write_json
-from ml.training.crossval import RESULT
+from ml.training.crossval import CHECKPOINT, RESULT
 from ml.training.emotion_task import EmotionTask, Learner
 from ml.training.scoring import Scores
 from ml.training.splits import Fold
 from ml.training.trainer import History, Progress, Schedule, fit
 
-CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
+MODEL = "model.safetensors"
 DIGITS = 6
 
 AnyLearner = TypeVar("AnyLearner", bound=Learner[Any])

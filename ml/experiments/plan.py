@@ -8,9 +8,14 @@ from typing import Any
 from ml.errors import TenorError
 from ml.models.makiuchi.config import CrossRepresentationConfig, LossWeights
 from ml.training.checkpoint import write_json
+from ml.training.crossval import CHECKPOINT, RESULT
 from ml.training.trainer import Schedule
 
 PLAN = "run.json"
+#: The corpora as they were when the run began: what is written before anything is trained.
+MANIFESTS = "manifest*"
+#: What a fold leaves in its folder, under way and when it is done.
+TRAINED = (CHECKPOINT, RESULT)
 #: Variants of source A's speech model that can be compared: the paper's three, and Small without decoder and phones.
 NO_RECONSTRUCTION = "no-reconstruction"
 VARIANTS = ("small", "large", "mel", NO_RECONSTRUCTION)
@@ -70,8 +75,14 @@ class Plan:
         return fields
 
     def begin(self, out: Path, *, resume: bool) -> None:
-        """Make the run's folder its own; raises `RunExists` when another run has it."""
+        """Make the run's folder its own; raises `RunExists` when another run has it.
+
+        A run that has trained nothing yet, as after a mistyped folder, is no run: it is begun anew.
+        """
         path, fields = out / PLAN, self.to_json()
+        if path.is_file() and not any(found for name in TRAINED for found in out.rglob(name)):
+            for made in (path, *out.glob(f"{MANIFESTS}.parquet"), *out.glob(f"{MANIFESTS}.left-out.json")):
+                made.unlink()
         if path.is_file() and not resume:
             raise RunExists(f"{out} holds a run already")
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else fields

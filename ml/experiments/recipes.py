@@ -9,6 +9,7 @@ import numpy as np
 
 from ml.corpora.manifest import Manifest, read_manifest
 from ml.corpora.types import LabelledUtterance
+from ml.encoders.source import encoder_folder
 from ml.experiments import bundling
 from ml.experiments.context import Context
 from ml.experiments.dataset import CorpusPlace, described, frozen, labels_of, make_folds, read
@@ -29,6 +30,7 @@ def train_makiuchi(context: Context) -> dict[str, Any]:
     """Source A: speech, and text beside it where an encoder is named; returns the report."""
     plan = context.plan
     manifest, notes = _frozen(context, plan.corpora, MANIFEST, "speech")
+    _refuse_early(context, manifest)
     speech = run_speech(context, manifest)
     items, labels = speech.prepared.items, speech.prepared.data.labels
     speakers = [item.speaker for item in items]
@@ -65,6 +67,21 @@ def train_text(context: Context) -> dict[str, Any]:
     if plan.bundle:
         report["bundles"] = _bundles(context, report, None, text, (0.0, 1.0))
     return report
+
+
+def _refuse_early(context: Context, manifest: Manifest) -> None:
+    """Raise now what hours of features and training would only lead to.
+
+    That is corpora too small for the folds, texts that are not there, and text encoders that nobody can find.
+    """
+    plan = context.plan
+    development = not plan.faithful
+    make_folds(manifest.items, plan.classes, plan.folds, side="speech", seed=plan.seed, development=development)
+    for encoder in plan.text_encoders:
+        encoder_folder(encoder)
+    if plan.text_corpora:
+        texts, _ = _frozen(context, plan.text_corpora, TEXT_MANIFEST, "text")
+        make_folds(texts.items, plan.classes, None, side="text", seed=plan.seed, development=development)
 
 
 def _frozen(context: Context, corpora: Sequence[tuple[str, str]], name: str, side: str) -> tuple[Manifest, list[str]]:

@@ -19,7 +19,8 @@ from ml.audio.decode import channel_samples, decode
 from ml.corpora.manifest import Manifest
 from ml.corpora.types import LabelledUtterance
 from ml.encoders.framing import FIELD
-from ml.experiments.dataset import labels_of
+from ml.errors import RecordingError, TenorError
+from ml.experiments.dataset import DataUnsuitable, labels_of
 from ml.experiments.encoders import content_hash, hidden_states, speech_encoder
 from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector
 from ml.features.targets import targets
@@ -35,12 +36,21 @@ ALIGNER = "pocketsphinx"
 Counted = Callable[[str, int, int], None]
 
 
+class RecordingUnusable(TenorError):
+    """A recording of a corpus cannot be decoded."""
+
+    code = "recording_unusable"
+    hint = "Replace the file, or take it out of the corpus."
+
+
 def waveform(item: LabelledUtterance) -> NDArray[np.float32]:
-    """Samples [n] at 16 kHz, one channel, of what an item says is its stretch."""
+    """Samples [n] at 16 kHz, one channel, of what an item says is its stretch; raises `RecordingUnusable`."""
     assert item.audio_path is not None
-    if item.start_s is None:
-        return channel_samples(decode(item.audio_path), None)
-    return channel_samples(decode(item.audio_path, item.start_s, item.end_s), None)
+    stretch = () if item.start_s is None else (item.start_s, item.end_s)
+    try:
+        return channel_samples(decode(item.audio_path, *stretch), None)
+    except RecordingError as exc:
+        raise RecordingUnusable(f"{item.audio_path}: {exc}") from exc
 
 
 def digest(*parts: object) -> str:
@@ -87,8 +97,13 @@ def prepare_speech(
         worker.make(index)
         counted("features", index + 1, len(manifest.items))
     kept = [i for i in range(len(manifest.items)) if worker.frames[i] > 0]
-    if len(kept) < len(manifest.items):
-        notes.append(f"{len(manifest.items) - len(kept)} shorter than 25 ms")
+    if worker.unusable:
+        first = worker.unusable[min(worker.unusable)]
+        notes.append(f"{len(worker.unusable)} left out: cannot be decoded (first {first})")
+    if short := len(manifest.items) - len(kept) - len(worker.unusable):
+        notes.append(f"{short} shorter than 25 ms")
+    if not kept:
+        raise DataUnsuitable(f"no recording can be used: {'; '.join(notes)}")
     if phones and (unknown := worker.without_phones(kept)):
         notes.append(
             f"{unknown} of unknown phones: no aligner for the language, or the words were not found in the sound"
@@ -111,6 +126,8 @@ class _SpeechWork:
     def __init__(self, manifest: Manifest, cache: CachePlace, encoder: str | None, phones: bool, device: str) -> None:
         self.manifest, self._encoder_name, self._device = manifest, encoder, device
         self.frames: dict[int, int] = {}
+        #: Why a recording cannot be decoded, by item.
+        self.unusable: dict[int, str] = {}
         opened = cache.open()
         self.shelves: dict[str, Shelf] = {MEL: opened.shelf(MEL_SHELF)}
         self.voices = opened.shelf(VOICE_SHELF)
@@ -142,7 +159,11 @@ class _SpeechWork:
         if not lacking:
             self.frames[index] = self.shelves[MEL].length(self._keys[index], MEL)
             return
-        samples = waveform(self.manifest.items[index])
+        try:
+            samples = waveform(self.manifest.items[index])
+        except RecordingUnusable as exc:
+            self.frames[index], self.unusable[index] = 0, str(exc)
+            return
         if len(samples) < FIELD:
             self.frames[index] = 0
             return

@@ -19,7 +19,7 @@ import torch
 
 from ml.training.trainer import Progress
 
-RESULT = "result.json"
+CHECKPOINT, RESULT = "checkpoint.safetensors", "result.json"
 #: Seconds between looks at what the folds report.
 POLL_S = 0.2
 

@@ -191,6 +191,65 @@ def test_text_is_compared_over_families_of_encoders_in_the_corpus_own_split(tmp_
     assert Path(report["bundles"]["text"], "weights.safetensors").is_file()
 
 
+def test_a_command_that_failed_before_it_trained_is_put_right_and_typed_again(tmp_path: Path) -> None:
+    write_meld(tmp_path / "MELD", dialogues=2)
+    encoder = hub_text_encoder(tmp_path / "encoder", next(iter(FAMILIES)))
+    more = ("--out", str(tmp_path / "run"), "--no-baselines", "--no-bundle", "--json", *SHORT)
+
+    for corpus, encoders in (("nowhere", encoder), ("MELD/dev_sent_emo.csv", encoder), ("MELD", tmp_path / "nothing")):
+        wrong = ["train", "text", "--corpus", f"meld={tmp_path / corpus}", "--encoders", str(encoders), *more]
+        assert CliRunner().invoke(app, wrong, env={"TENOR_HOME": str(tmp_path)}).exit_code == 1
+    out = tenor("train", "text", "--corpus", f"meld={tmp_path / 'MELD'}", "--encoders", encoder, *more, home=tmp_path)
+
+    # Nothing is left of what the mistaken commands had read.
+    assert [part["items"] for part in json.loads(out)["data"]] == [24]
+
+
+@pytest.mark.parametrize(
+    ("actors", "more", "why"),
+    [
+        ((1,), (), "speakers"),
+        ((1, 2, 3), ("--folds", "session"), "no sessions"),
+        ((1, 2, 3), ("--folds", "4"), "4 folds"),
+        ((1, 2, 3), ("--text-corpus", "meld=/nowhere"), "/nowhere"),
+        ((1, 2, 3), ("--text-encoder", "/nowhere"), "/nowhere"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_features_are_made(
+    actors: Sequence[int], more: Sequence[str], why: str, tmp_path: Path
+) -> None:
+    write_ravdess(tmp_path / "ravdess", actors=actors, emotions=("01", "03", "04", "05"), seconds=0.3)
+    command = ["train", "makiuchi2021", "--corpus", f"ravdess={tmp_path / 'ravdess'}", "--out", str(tmp_path / "run")]
+
+    done = CliRunner().invoke(app, [*command, *SHORT, *more], env={"TENOR_HOME": str(tmp_path / "home")})
+
+    assert done.exit_code == 1 and why in done.output
+    assert not (tmp_path / "home" / "features").exists()
+
+
+def test_a_recording_that_cannot_be_decoded_is_left_out_and_named(tmp_path: Path) -> None:
+    corpus = write_ravdess(tmp_path / "ravdess", actors=(1, 2, 3), emotions=("01", "03", "04", "05"), seconds=0.3)
+    broken = sorted(corpus.rglob("*.wav"))[0]
+    broken.write_bytes(b"RIFF of nothing")
+
+    out = tenor(
+        *("train", "makiuchi2021", "--corpus", f"ravdess={corpus}", "--variant", "mel", "--no-baselines"),
+        *("--no-bundle", "--only-folds", "1", "--out", tmp_path / "run", "--json", *SHORT),
+        home=tmp_path,
+    )
+
+    assert f"1 left out: cannot be decoded (first {broken}" in "\n".join(json.loads(out)["notes"])
+
+
+def test_a_table_of_which_no_recording_is_there_says_so(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\nlost.wav,angry\n", encoding="utf-8")
+    command = ["train", "makiuchi2021", "--corpus", f"csv={tmp_path / 'labels.csv'}", "--out", str(tmp_path / "run")]
+
+    done = CliRunner().invoke(app, command, env={"TENOR_HOME": str(tmp_path)})
+
+    assert done.exit_code == 1 and "1 left out: no audio" in done.output
+
+
 def test_a_corpus_without_a_place_is_asked_for(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["train", "makiuchi2021", "--corpus", "ravdess", "--out", str(tmp_path)])
 
