@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 from sqlalchemy import Connection, Engine, create_engine
@@ -40,9 +41,11 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
         "tcp_user_timeout": 50_000,
     }
     address = make_url(url).set(drivername="postgresql+psycopg2")
+    # Parameters hold what was said in recordings; errors end in logs.
+    common: dict[str, Any] = {"connect_args": arguments, "hide_parameters": True}
     if pooled:
-        return create_engine(address, connect_args=arguments, pool_size=2, max_overflow=4, pool_pre_ping=True)
-    return create_engine(address, connect_args=arguments, poolclass=NullPool)
+        return create_engine(address, pool_size=2, max_overflow=4, pool_pre_ping=True, **common)
+    return create_engine(address, poolclass=NullPool, **common)
 
 
 def libpq_url(url: str) -> str:

@@ -176,6 +176,13 @@ class FolderUnreadable(RecordingError):
     hint = "Let the workers read and enter it (chmod +rx), then enqueue the archive again."
 
 
+class LinkLeadsOut(RecordingError):
+    """A recording or its transcript is a link to a file that this installation may not read."""
+
+    code = "link_leads_out"
+    hint = "Copy the file into the archive, or have the folder it leads to added to TENOR_ALLOWED_ROOTS."
+
+
 class ObjectDenied(RecordingError):
     """The object store does not hand out a recording."""
 

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from ml.transcripts import Excerpt, Place
+from workers.errors import ManifestUnreadable
 from workers.manifest import Line, Problem, find_manifest, read_manifest
 from workers.scratch import scratch, writing
 
@@ -33,6 +34,10 @@ def open_listing(root: Path, *, packed: bool, report: Callable[[Sequence[Problem
             manifest, base = find_manifest(top[0]), f"{top[0].name}/"
     if manifest is None:
         return Listing()
+    if not manifest.resolve().is_relative_to(root.resolve()):
+        raise ManifestUnreadable(
+            f"{manifest.name} is a link that leads out of the archive", hint="Put the file itself there."
+        )
     listing = Listing(f"{base}{manifest.name}", base)
     listing.fill(manifest, report)
     return listing

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from workers.allowed import require_allowed
+from workers.allowed import reach, require_allowed
 from workers.errors import ArchiveMissing
 from workers.files import usable_path
 from workers.objects.bucket import Bucket
@@ -71,7 +71,7 @@ def opened(
         raise ArchiveMissing(f"{path} is not a folder that this worker can read")
     _remember_first(engine, archive_id, row, now)
     if now is None:
-        return FolderWalk(path, only), False
+        return FolderWalk(path, only, reach(path, settings)), False
     return FolderWalk(Store.of(settings).ensure(path, now, alive)), True
 
 

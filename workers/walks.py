@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from workers.files import Found, Known, absence, audio_files, look, storable_path
+from workers.errors import LinkLeadsOut
+from workers.files import Found, Known, absence, audio_files, located, look, storable_path
 from workers.lists import Lists
 from workers.manifest import Line
 
@@ -35,8 +36,8 @@ class Walk(Protocol):
 class FolderWalk:
     """A folder; `only` is the one recording that matters."""
 
-    def __init__(self, folder: Path, only: str | None = None) -> None:
-        self._folder, self._only = folder, only
+    def __init__(self, folder: Path, only: str | None = None, reach: Callable[[Path], bool] = lambda _: True) -> None:
+        self._folder, self._only, self._reach = folder, only, reach
         self.closed: set[str] = set()
 
     @property
@@ -55,7 +56,17 @@ class FolderWalk:
         lists: Lists,
     ) -> list[Found]:  # fmt: skip
         """See `workers.files.look`."""
-        return [look(self._folder, path, known.get(storable_path(path)), line(path), base, lists) for path in paths]
+        return [self._look(path, known.get(storable_path(path)), line(path), base, lists) for path in paths]
+
+    def _look(self, path: str, known: Known | None, line: Line | None, base: str, lists: Lists) -> Found:
+        if not self._reach(self._folder / path):
+            out = LinkLeadsOut("the recording is a link that leads out of the archive")
+            return Found(storable_path(path), 0, 0, error=out, line=line)
+        found = look(self._folder, path, known, line, base, lists)
+        if found.transcript_path and not self._reach(located(self._folder, found.transcript_path)):
+            out = LinkLeadsOut("the transcript is a link that leads out of the archive")
+            return Found(found.path, 0, 0, error=out, line=line)
+        return found
 
     def absence(self, path: str) -> str | None:
         """See `workers.files.absence`."""

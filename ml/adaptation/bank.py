@@ -65,7 +65,7 @@ class FrameBank:
 
 
 def _opened(path: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    with np.load(path.with_suffix(".npz")) as index:
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as index:
         starts, width = index["starts"], int(index["width"])
     shape = (int(starts[-1]), width)
     return np.memmap(path, dtype=np.float16, mode="r", shape=shape) if starts[-1] else np.zeros(

@@ -42,5 +42,5 @@ def speaker_vectors(
             partial = path.with_name(f".{path.name}.{os.getpid()}.npy")
             np.save(partial, voice.vector)
             os.replace(partial, path)
-        result[speaker] = np.load(path)
+        result[speaker] = np.load(path, allow_pickle=False)
     return result

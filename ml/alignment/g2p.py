@@ -5,32 +5,21 @@ run in torch. The package's own code asks the network for data when it is import
 """
 
 import functools
-import hashlib
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml.alignment.phones import ARPABET, VOWELS
-from ml.errors import ModelError
+from ml.pinned import G2P_EN, verify
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-WEIGHTS_SHA256 = "b8af35e4596d8dd5836dfd3fe9b2ba4f97b9c311efe8879544cbcfcbd566d8c6"
 #: Rows of the weights' tables. <pad> and <unk> are never used here.
 _LETTERS = ("<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz")
 #: No word has more phones.
 MAX_PHONES = 24
-
-
-class PronunciationModelChanged(ModelError):
-    """The weights that turn letters into phones are missing or not those this was tested with."""
-
-    code = "pronunciation_model_changed"
-    hint = "Run make setup again; it installs g2p-en 2.1.0."
 
 
 def _phones() -> list[str]:
@@ -87,14 +76,7 @@ def _cell(weights: dict[str, "torch.Tensor"], side: str) -> "nn.GRUCell":
 def _network() -> _Network:
     import torch
 
-    spec = importlib.util.find_spec("g2p_en")
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    path = Path(places[0]) / "checkpoint20.npz" if places else None
-    if path is None or not path.is_file():
-        raise PronunciationModelChanged("the weights of g2p-en are not installed")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
-        raise PronunciationModelChanged("the weights of g2p-en are not those this was tested with")
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(verify(G2P_EN)[0], allow_pickle=False) as arrays:
         return _Network({name: torch.from_numpy(arrays[name]) for name in arrays.files})
 
 

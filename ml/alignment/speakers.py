@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.pinned import RESEMBLYZER, verify
+
 if TYPE_CHECKING:
     from resemblyzer import VoiceEncoder
 
@@ -27,6 +29,7 @@ def voice_encoder() -> "VoiceEncoder":
     """The embedding network, loaded once per process (its weights come with the package)."""
     from resemblyzer import VoiceEncoder
 
+    verify(RESEMBLYZER)
     return VoiceEncoder("cpu", verbose=False)
 
 

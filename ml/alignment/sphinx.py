@@ -20,6 +20,7 @@ from ml.alignment.pronunciation import pronounce
 from ml.alignment.spoken import spoken
 from ml.alignment.trimming import trim
 from ml.alignment.types import Phone, Word
+from ml.pinned import POCKETSPHINX, verify
 
 #: The caller cuts longer speech into pieces: the time and memory of a search grow with its length.
 MAX_ALIGN_S = 90.0
@@ -68,6 +69,7 @@ class _Found:
 def _decoder(beams: tuple[float, float, float]) -> Any:
     from pocketsphinx import Decoder
 
+    verify(POCKETSPHINX)
     beam, word_beam, phone_beam = beams
     # Mean normalisation over the piece, so that a result does not depend on what was aligned before.
     return Decoder(lm=None, loglevel="FATAL", cmn="batch", bestpath=False, beam=beam, wbeam=word_beam, pbeam=phone_beam)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ml.audio.decode import SAMPLE_RATE
 from ml.audio.reader import Audio
+from ml.pinned import SILERO_VAD, verify
 
 Segment = tuple[float, float]
 
@@ -52,6 +53,7 @@ class _Network:
 def _network() -> _Network:
     import torch
 
+    verify(SILERO_VAD)
     threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 

@@ -6,11 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.bundles.errors import BundleCorrupt
-from ml.bundles.meta import META, WEIGHTS, BundleMeta, read_file, read_meta
+import fsspec
+
+from ml.bundles.errors import BundleCorrupt, BundlePickled
+from ml.bundles.meta import META, WEIGHTS, BundleMeta, read_file, read_meta, resolve_location
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: Endings of what pickle is in, by itself or in torch's own format.
+PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".npy", ".npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,28 @@ def save_bundle(folder: Path, meta: BundleMeta, tensors: "dict[str, Tensor]") ->
     return meta
 
 
+def _refuse_pickle(location: str) -> None:
+    """Nothing would read such a file; but whoever made the bundle may not be who one thinks."""
+    try:
+        files, folder = fsspec.url_to_fs(resolve_location(location))
+        names = [str(name).rpartition("/")[2] for name in files.ls(folder, detail=False)]
+    except (OSError, ValueError, NotImplementedError):
+        return  # A store that lists nothing.
+    if pickled := [name for name in sorted(names) if name.lower().endswith(PICKLED)]:
+        raise BundlePickled(f"the bundle at {location} holds {pickled[0]}, and pickle is never read")
+
+
 def load_bundle(location: str, sha256: str | None = None) -> Bundle:
     """Load `shipped:NAME`, a folder or an fsspec URL.
 
-    `sha256` is the hash a profile version pinned. Raises `BundleMissing`, or `BundleCorrupt` when the weights are not
-    the pinned ones or not the ones `bundle.json` names.
+    `sha256` is the hash a profile version pinned. Raises `BundleMissing`; `BundlePickled`; or `BundleCorrupt` when the
+    weights are not the pinned ones or not the ones `bundle.json` names.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     meta = read_meta(location)
+    _refuse_pickle(location)
     content = read_file(location, WEIGHTS)
     actual = hashlib.sha256(content).hexdigest()
     if actual != meta.sha256:

@@ -50,7 +50,7 @@ def measure(
             with partial.open("wb") as file:
                 np.savez(file, speech=speech, text=text, fused=fused)
             partial.replace(path)
-        with np.load(path) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             parts.append(tuple(stored[name] for name in ("speech", "text", "fused")))
         counted(min(begin + AT_ONCE, len(items)), len(items))
     if not parts:

@@ -37,5 +37,5 @@ def _read(path: Path) -> HeardVoice:
     def known(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return values if len(values) else None
 
-    with np.load(path) as stored:
+    with np.load(path, allow_pickle=False) as stored:
         return HeardVoice(known(stored["embedding"]), known(stored["sound"]))

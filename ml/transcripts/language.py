@@ -11,6 +11,8 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ml.pinned import PY3LANGID, verify
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -72,6 +74,7 @@ def _identifier() -> "LanguageIdentifier":
 def _loaded() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+    verify(PY3LANGID)
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LANGUAGES))
     return identifier

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -114,11 +115,25 @@ def write_secrets(home: Path, values: Secrets) -> None:
 
 
 def log_file(home: Path, name: str) -> Path:
-    """The log of a process, cut when it has grown large."""
+    """The log of a process that is about to start."""
     path = home / "logs" / f"{name}.log"
-    if path.exists() and path.stat().st_size > LOG_LIMIT:
-        os.replace(path, path.with_suffix(".old.log"))
+    cut(path)
     return path
+
+
+def cut(path: Path) -> bool:
+    """Empty a log that has grown large, keeping what it held as `….old.log`; True when it had.
+
+    Whoever writes it goes on at its new end, since logs are opened for appending; what is written in between is lost.
+    """
+    try:
+        if path.stat().st_size <= LOG_LIMIT:
+            return False
+        shutil.copyfile(path, path.with_suffix(".old.log"))
+        os.truncate(path, 0)
+    except OSError:
+        return False
+    return True
 
 
 def last_lines(path: Path, count: int = 6) -> str:

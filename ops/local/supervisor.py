@@ -13,6 +13,7 @@ from ops.local import home as homes
 from ops.local import processes, redis, servers
 from ops.local.programs import SUPERVISOR, programs
 from ops.local.services import Services, describe
+from workers import logs
 from workers.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -72,17 +73,25 @@ def revive(settings: Settings, pauses: Pauses) -> list[str]:
     return revived
 
 
+def cut_logs(home: Path) -> None:
+    """Keep the logs of everything that runs here within bounds, for as long as it runs."""
+    for log in [*(home / "logs").glob("*.log"), (home / "postgres").resolve() / "server.log"]:
+        if not log.name.endswith(".old.log"):
+            homes.cut(log)
+
+
 def _left(run: Path, name: str) -> bool:
     return (run / f"{name}.json").exists()
 
 
 def main() -> None:
     """Look every second, for ever."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings, pauses = load_settings(), Pauses()
+    logs.set_up("INFO", settings.log_format)
     while True:
         time.sleep(LOOK_S)
         processes.reap()
+        cut_logs(settings.home)
         try:
             for name in revive(settings, pauses):
                 logger.warning("%s had ended; started again", name)

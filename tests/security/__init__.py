@@ -1,0 +1,1 @@
+"""What strangers, insiders and careless libraries must not get done."""
