@@ -36,7 +36,7 @@ def make_app(settings: Settings) -> Celery:
         "socket_timeout": 10,
         "health_check_interval": 30,
     }
-    app = Celery("tenor")
+    app = Celery("tenor", task_cls="workers.messages:StrictTask")
     app.conf.update(
         broker_url=settings.broker_url,
         # The same value in all three places: the shortest among applications that share a broker wins.
