@@ -63,11 +63,16 @@ def head() -> str:
     return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
+def is_known(revision: str) -> bool:
+    """True for a revision that this version of the code can migrate from."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(config()).walk_revisions())
+
+
 def current(engine: Engine) -> str | None:
     """The revision a database is at, None before the first; raises `DatabaseUnavailable`."""
     try:
         with engine.connect() as conn:
-            return _revision(conn)
+            return revision_of(conn)
     except (OperationalError, ProgrammingError) as exc:
         if is_connection_problem(exc):
             raise unavailable(engine, exc) from exc
@@ -97,11 +102,11 @@ def upgrade(url: str, revision: str = "head") -> None:
     with _migrating(url) as conn:
         ensure_roles(conn)
     with _migrating(url) as conn:
-        if revision == "head" and _revision(conn) == head() and _views_mark(conn) == _mark():
+        if revision == "head" and revision_of(conn) == head() and _views_mark(conn) == _mark():
             return
         _drop_views(conn)
         command.upgrade(config(conn), revision)
-        if _revision(conn) == head():
+        if revision_of(conn) == head():
             _create_views(conn)
             grant_all(conn, VIEWS, PUBLIC_VIEWS)
 
@@ -137,7 +142,8 @@ def _migrating(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _revision(conn: Connection) -> str | None:
+def revision_of(conn: Connection) -> str | None:
+    """The revision of a connection's database, None before the first."""
     if not conn.execute(text("SELECT to_regclass('public.alembic_version')")).scalar():
         return None
     return conn.execute(text("SELECT version_num FROM alembic_version")).scalar()

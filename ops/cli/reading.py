@@ -3,6 +3,7 @@
 import shutil
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import psycopg2.extensions
 
@@ -11,6 +12,9 @@ from ops import access, jobs, troubles
 from ops.cli import tables
 from ops.cli.formats import write_csv, write_json, write_table
 from ops.cli.session import Session
+from ops.cli.text import visible
+from ops.exporting import ExportFailed, Form
+from ops.exporting import export as write_export
 from ops.follow import follow
 from ops.progress import display
 from ops.query import QueryFailed, run_sql, stop_on_interrupt
@@ -69,6 +73,22 @@ def sql(session: Session, query: str, form: str) -> None:
         else:
             width = shutil.get_terminal_size().columns if session.out.is_terminal else None
             write_table(result, session.stdout, width=width)
+
+
+def export(session: Session, job_id: int, form: Form, out: Path | None) -> None:
+    """Write a job's utterances into a file; on standard output nothing else is said there."""
+    url = access.look(load_settings()).database_url
+    with reading(make_engine(url)) as conn:
+        jobs.status(conn, job_id)
+    to_file = out is None or str(out) != "-"
+    if not to_file and form == "parquet":
+        raise ExportFailed("Parquet goes into a file", hint="Name one with --out, or take --format csv or jsonl.")
+    place = (out or Path(f"job-{job_id}.{form}")).expanduser().absolute() if to_file else None
+    count = write_export(url, job_id, form, place)
+    if session.json_output and place is not None:
+        session.document({"job_id": job_id, "rows": count, "place": place})
+    elif place is not None:
+        session.print(f"{visible(str(place))}: {count:,} utterances")
 
 
 def _standard_input() -> str:

@@ -40,6 +40,21 @@ def down(session: Session) -> None:
         session.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
 
+def upgrade(session: Session) -> None:
+    """Migrate and restart, and say what was done."""
+    from ops.local import upgrading
+
+    done = upgrading.run(load_settings(), progress=session.say)
+    if session.json_output:
+        session.document(done)
+        return
+    moved = "" if done.schema_before == done.schema else f", was {done.schema_before or 'none'}"
+    session.print(
+        f"Schema {done.schema}{moved}. "
+        + (f"Restarted: {', '.join(done.restarted)}." if done.restarted else "Every process runs this version.")
+    )
+
+
 def doctor(session: Session) -> bool:
     """Show every check; True when all are fine."""
     from ops.local import doctor as look

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +52,13 @@ class Services:
         return variables
 
 
-def up(settings: Settings | None = None, *, workers: bool = True, progress: Progress = lambda _: None) -> Services:
+def up(
+    settings: Settings | None = None,
+    *,
+    workers: bool = True,
+    migrate: bool = True,
+    progress: Progress = lambda _: None,
+) -> Services:
     """Start what does not run yet; safe to call at any time and from several commands at once."""
     settings = settings or load_settings()
     homes.prepare(settings.home)
@@ -65,7 +72,8 @@ def up(settings: Settings | None = None, *, workers: bool = True, progress: Prog
             secrets = replace(secrets, flower_port=homes.free_port())
         homes.write_secrets(settings.home, secrets)
         services = describe(settings, secrets)
-        _migrate(settings, secrets, services, progress)
+        if migrate:
+            _migrate(settings, services, progress)
         if workers:
             _workers_up(services, progress)
     return services
@@ -143,7 +151,36 @@ def port_taken(home: Path, name: str, port: int) -> bool:
     return homes.port_in_use(port) and processes.running(home / "run", name) is None
 
 
-def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, progress: Progress) -> None:
+def postgres_only(settings: Settings, progress: Progress = lambda _: None) -> str:
+    """The owner's URL of the database; the embedded one is started, nothing is made in it."""
+    homes.prepare(settings.home)
+    with homes.lock(settings.home):
+        secrets = homes.read_secrets(settings.home)
+        if settings.database_url is None:
+            secrets = servers.postgres_up(settings.home, secrets, progress)
+        homes.write_secrets(settings.home, secrets)
+        return describe(settings, secrets).owner_url
+
+
+def make_logins(settings: Settings, owner_url: str) -> None:
+    """The logins of workers and analysts, with the home's passwords; those of a named database are its owner's."""
+    if settings.database_url is not None:
+        return
+    secrets, engine = homes.read_secrets(settings.home), make_engine(owner_url)
+    try:
+        with engine.begin() as conn:
+            create_login(conn, WORKER, secrets.worker_password, WRITER)
+            create_login(conn, READER, secrets.reader_password, ANALYST)
+    finally:
+        engine.dispose()
+
+
+def any_running(home: Path, names: Sequence[str]) -> bool:
+    """True when one of these processes was started in a home and runs."""
+    return any(processes.running(home / "run", name) is not None for name in names)
+
+
+def _migrate(settings: Settings, services: Services, progress: Progress) -> None:
     from db.migrate import is_current
 
     engine = make_engine(services.owner_url)
@@ -151,12 +188,9 @@ def _migrate(settings: Settings, secrets: homes.Secrets, services: Services, pro
         if not is_current(engine):
             progress("creating tables and views")
             upgrade(services.owner_url)
-        if settings.database_url is None:
-            with engine.begin() as conn:
-                create_login(conn, WORKER, secrets.worker_password, WRITER)
-                create_login(conn, READER, secrets.reader_password, ANALYST)
     finally:
         engine.dispose()
+    make_logins(settings, services.owner_url)
 
 
 def _workers_up(services: Services, progress: Progress) -> None:

@@ -1,10 +1,11 @@
 """Commands that only read: what can be typed."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ops.cli.options import AnyJob, Json, Watch
+from ops.cli.options import AnyJob, Job, Json, Watch
 
 commands = typer.Typer()
 
@@ -38,6 +39,26 @@ def errors(
         from ops.cli.reading import errors as run
 
         run(current, job, limit or None)
+
+
+@commands.command()
+def export(
+    job: Job,
+    format: Annotated[
+        Literal["parquet", "csv", "jsonl"], typer.Option("--format", "-f", help="Of the file.")
+    ] = "parquet",
+    out: Annotated[
+        Path | None, typer.Option(help="The file; - is standard output.", show_default="job-JOB.FORMAT")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the utterances of a job into a file, as `job_emotions` shows them, however many there are."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import export as run
+
+        run(current, job, format, out)
 
 
 # Unknown options become the query, which may begin with a comment.

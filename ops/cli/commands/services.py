@@ -1,5 +1,6 @@
 """Commands about this installation: what can be typed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +33,17 @@ def down(json: Json = False) -> None:
 
 
 @commands.command()
+def upgrade(json: Json = False) -> None:
+    """Bring the database to this version of Tenor and restart workers one after the other; jobs go on."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.services import upgrade as run
+
+        run(current)
+
+
+@commands.command()
 def doctor(json: Json = False) -> None:
     """Check this installation and its services, and say what to do about what is wrong."""
     from ops.cli.session import session
@@ -54,6 +66,36 @@ def metrics(
         from ops.cli.services import metrics as run
 
         run(current, once)
+
+
+@commands.command()
+def backup(
+    place: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there yet.")],
+    with_secrets: Annotated[bool, typer.Option("--with-secrets", help="Passwords and tenor.toml too.")] = False,
+    json: Json = False,
+) -> None:
+    """Back up the database and the models trained here, while everything runs, and read it back."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.backups import backup as run
+
+        run(current, place, with_secrets=with_secrets)
+
+
+@commands.command()
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="What `tenor backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the data there is.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring a back-up back into this home, or into the database that the settings name. Workers have to be down."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.backups import restore as run
+
+        run(current, backup, replace=replace)
 
 
 @commands.command()
