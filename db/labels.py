@@ -34,6 +34,8 @@ class LabelRow:
     language: str | None
     note: str | None
     shares: Sequence[float] | None
+    #: What it was drawn as, where a tool says so: the same region elsewhere is the same label, moved.
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,17 @@ class Written:
 
 
 def write_labels(conn: Connection, rows: Iterable[LabelRow], *, batch_id: int | None = None) -> Written:
-    """Insert or change rows; no key may occur twice. What is changed goes into `replaced_labels` as it was.
+    """Insert, change or move rows; no key may occur twice. What is changed goes into `replaced_labels` as it was.
 
+    A label of the same annotator, recording and region at other seconds is moved, which counts as corrected.
     `batch_id` is the import that brings them; rows that stay as they are keep theirs.
     """
-    columns = (*_KEY, *_VALUES, *SHARES)
+    columns = (*_KEY, *_VALUES, *SHARES, "region")
     values = (*_VALUES, *SHARES)
     same_key = " AND ".join(f"l.{name} = n.{name}" for name in _KEY)
+    moved = (
+        f"l.region = n.region AND l.recording_id = n.recording_id AND l.annotator = n.annotator AND NOT ({same_key})"
+    )
     differs = (
         f"({', '.join(f'l.{name}' for name in values)}) IS DISTINCT FROM ({', '.join(f'n.{name}' for name in values)})"
     )
@@ -67,11 +73,21 @@ def write_labels(conn: Connection, rows: Iterable[LabelRow], *, batch_id: int | 
     conn.execute(
         text(f"""
             INSERT INTO replaced_labels ({", ".join(_KEY)}, was, imported_at, replaced_by)
-            SELECT {_keys("l")},
-                   jsonb_strip_nulls(to_jsonb(l) - CAST(:key AS text[]) - 'imported_at'), l.imported_at, :batch
-              FROM labels l JOIN new_labels n ON {same_key} WHERE {differs}
+            SELECT DISTINCT {_keys("l")},
+                   jsonb_strip_nulls(to_jsonb(l) - CAST(:key AS text[]) - 'imported_at' - 'region'),
+                   l.imported_at, CAST(:batch AS bigint)
+              FROM labels l JOIN new_labels n ON ({same_key} AND {differs}) OR ({moved})
         """),
         {"key": list(_KEY), "batch": batch_id},
+    )
+    # Written anew below, since it may go where another one has been.
+    gone = conn.execute(text(f"DELETE FROM labels l USING new_labels n WHERE {moved}")).rowcount
+    # What was imported before regions were known gets to know its own.
+    conn.execute(
+        text(f"""
+            UPDATE labels l SET region = n.region FROM new_labels n
+             WHERE {same_key} AND n.region IS NOT NULL AND l.region IS DISTINCT FROM n.region
+        """)
     )
     corrected = conn.execute(
         text(f"""
@@ -90,7 +106,7 @@ def write_labels(conn: Connection, rows: Iterable[LabelRow], *, batch_id: int | 
         {"batch": batch_id},
     ).rowcount
     conn.execute(text("DROP TABLE new_labels"))
-    return Written(added, corrected)
+    return Written(added - gone, corrected + gone)
 
 
 def _keys(table: str) -> str:
@@ -98,5 +114,5 @@ def _keys(table: str) -> str:
 
 
 def _fields(row: LabelRow) -> list[object]:
-    *fields, shares = astuple(row)
-    return [*fields, *(shares if shares is not None else [None] * len(SHARES))]
+    *fields, shares, region = astuple(row)
+    return [*fields, *(shares if shares is not None else [None] * len(SHARES)), region]

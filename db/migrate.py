@@ -31,6 +31,7 @@ VIEWS = (
     "emotion_shifts",
     "conversation_dynamics",
     "labelled_utterances",
+    "label_imports",
     "job_progress",
     "stage_backlog",
     "stage_moves",

@@ -18,11 +18,14 @@ from db.tables.scores import EMOTIONS
 #: Shares that differ by less are a tie; they are stored in single precision.
 _TIE = 1e-5
 #: Of the alignment that a file shows (made with its transcript, and with its options where there is one): the voice
-#: that speaks most in a stretch, and what it says there. An utterance counts where half of it is in the stretch.
+#: that speaks most in a stretch, and what it says there. An utterance counts where half of it is in the stretch. Its
+#: language, where it has no words, is what the archive's owner said it is.
 _HEARD = """
-SELECT s.name AS voice, s.recording_id IS NULL AS is_named, min(u.channel) AS channel, min(u.language) AS language,
+SELECT s.name AS voice, s.recording_id IS NULL AS is_named, min(u.channel) AS channel,
+       min(coalesce(u.language, nullif(a.options ->> 'language', 'auto'))) AS language,
        string_agg(u.text, ' ' ORDER BY u.utterance_no) AS text
   FROM utterances u
+  JOIN alignments a ON a.id = u.alignment_id
   JOIN speakers s ON s.id = u.speaker_id
  WHERE u.alignment_id = (
        SELECT al.id FROM alignments al

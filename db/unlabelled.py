@@ -28,7 +28,7 @@ heard AS (
     SELECT DISTINCT ON (r.id, round(u.start_s), round(u.end_s))
            recent.*, r.id AS recording_id, r.sha256, a.source_file_id AS file_id, a.finished_at,
            u.start_s::numeric(12, 3)::float8 AS start_s, u.end_s::numeric(12, 3)::float8 AS end_s,
-           u.channel, u.text, coalesce(u.language, a.language) AS language, u.speaker_id,
+           u.channel, u.text, coalesce(u.language, nullif(a.options ->> 'language', 'auto')) AS language, u.speaker_id,
            sp.name AS voice, sp.recording_id IS NULL AS is_named, f.dialogue
       FROM recent
       JOIN alignments a ON a.id = recent.alignment_id

@@ -18,6 +18,8 @@ from ml.training.metrics import confusion, expected_calibration_error, reliabili
 GROUP_ITEMS, GROUP_SPEAKERS = 30, 2
 #: What people are grouped by, where a label says it.
 GROUPS = ("gender", "language", "style")
+#: A language that nobody knows makes no group of its own.
+UNKNOWN = (None, "und")
 NEW = "new people"
 
 
@@ -113,7 +115,7 @@ def _groups(items: Sequence[LabelledUtterance]) -> list[tuple[str, NDArray[np.bo
     found = []
     for kind in GROUPS:
         values = [getattr(item, kind) for item in items]
-        for value in sorted({value for value in values if value is not None}):
+        for value in sorted(set(values).difference(UNKNOWN)):
             mask = np.asarray([one == value for one in values])
             people = {item.speaker for item, inside in zip(items, mask, strict=True) if inside}
             if not mask.all() and mask.sum() >= GROUP_ITEMS and len(people) >= GROUP_SPEAKERS:

@@ -5,7 +5,8 @@ A list of tasks: `data` is what was imported, `annotations` what people made of 
 - `choices`, or `labels` of a region, are the words of an annotator; of several `choices`, those of a control that is
   called emotion or label. Results with the same id are about the same region.
 - `rating` and `number` of controls called arousal and valence are points; `textarea` is a note.
-- A result with `start` and `end` is about that region, one without about the whole task.
+- A result with `start` and `end` is about that region, one without about the whole task. Task and result together name
+  the region, so that one which its annotator moves stays the same.
 
 A task that `tenor labels sample` made says in `data` which content and which seconds its clip is cut from. Of others,
 the recording is told from `recording`, `sha256` or `recording_id` in `data`, else from the URL of its audio.
@@ -37,6 +38,7 @@ _AUDIO = ("recording", "audio", "audio_url", "url", "sound", "wav")
 class _Region:
     """What one annotator says about one stretch of a task; without times about all of it."""
 
+    id: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     choices: dict[str, list[str]] = field(default_factory=dict)
@@ -77,7 +79,7 @@ def read_export(found: Read, text: str, *, annotator: str | None, words: Words) 
         for who, annotation in latest.items():
             where = f"{name}, annotation {annotation.get('id')}"
             try:
-                found.judgements += _judgements(found, task["data"], annotation, where, who or annotator, words)
+                found.judgements += _judgements(found, task, annotation, where, who or annotator, words)
             except ValueError as exc:
                 found.refusals.append(Refusal(found.source, where, str(exc)))
             except (TypeError, AttributeError, KeyError):
@@ -115,11 +117,12 @@ def _who(given: Any) -> str | None:
 
 
 def _judgements(
-    found: Read, data: Mapping[str, Any], annotation: Mapping[str, Any], where: str, who: str | None, words: Words
+    found: Read, about: Mapping[str, Any], annotation: Mapping[str, Any], where: str, who: str | None, words: Words
 ) -> list[Judgement]:
     if who is None:
         raise AnnotatorUnknown
-    about, (first, last) = _about(data), _stretch(data)
+    data, task = about["data"], about.get("id")
+    recording, (first, last) = _about(data), _stretch(data)
     made = []
     for region in _regions(annotation["result"]):
         said = words.emotion(region.words())
@@ -134,7 +137,7 @@ def _judgements(
             Judgement(
                 file=found.source,
                 where=where,
-                about=about,
+                about=recording,
                 annotator=who,
                 start_s=start,
                 end_s=end,
@@ -144,6 +147,7 @@ def _judgements(
                 valence=points.get("valence"),
                 source_label=said.source_label,
                 note=" ".join(region.notes) or None,
+                region=None if region.id is None or task is None else f"label-studio {task} {region.id}",
             )
         )
     return made
@@ -155,7 +159,8 @@ def _regions(results: Sequence[Mapping[str, Any]]) -> list[_Region]:
     for result in results:
         value = result.get("value") or {}
         timed = "start" in value and "end" in value
-        region = regions.setdefault(str(result.get("id")) if timed else None, _Region())
+        key = str(result.get("id")) if timed else None
+        region = regions.setdefault(key, _Region(key))
         if timed:
             region.start_s, region.end_s = _number(value["start"], "start"), _number(value["end"], "end")
         kind, control = result.get("type"), str(result.get("from_name", ""))

@@ -50,9 +50,19 @@ class Judgement:
     note: str | None = None
     speaker: str | None = None
     language: str | None = None
+    #: Names what it was drawn as in the tool, wherever its times are moved to.
+    region: str | None = None
 
     def __post_init__(self) -> None:
-        names = (self.annotator, self.note, self.source_label, self.speaker, self.about.sha256, *self.about.paths)
+        names = (
+            self.annotator,
+            self.note,
+            self.source_label,
+            self.speaker,
+            self.region,
+            self.about.sha256,
+            *self.about.paths,
+        )
         if not all(_storable(name) for name in names if name is not None):
             raise ValueError("it holds a character that no text has")
         if all(value is None for value in (self.label, self.shares, self.arousal, self.valence)):

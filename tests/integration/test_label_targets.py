@@ -90,6 +90,17 @@ def test_a_tie_has_votes_and_no_label(archive: Calls) -> None:
     assert target.shares == pytest.approx(distribution(angry=0.5, sad=0.5))
 
 
+@pytest.mark.parametrize(("said", "expected"), [('{"language": "pl"}', "pl"), ('{"language": "auto"}', "und")])
+def test_without_words_the_language_is_what_the_owner_said(archive: Calls, said: str, expected: str) -> None:
+    archive.judge("Kim", "angry")
+    with archive.engine.begin() as conn:
+        conn.execute(text("UPDATE utterances SET text = NULL, language = NULL"))
+        conn.execute(text("UPDATE alignments SET options = CAST(:o AS jsonb)"), {"o": said})
+        (item,) = labelled_utterances(conn)
+
+    assert item.language == expected
+
+
 def test_what_a_corpus_publishes_is_one_vote_among_others() -> None:
     votes = distribution(happy=2 / 3, neutral=1 / 3)
 

@@ -260,3 +260,31 @@ def test_nothing_to_propose_and_a_folder_in_use_are_sentences(tenor: Command, ar
     assert "is there already. Name another folder" in taken.stderr
     assert "There is no job 99" in nothing.stderr
     assert again.returncode == 0
+
+
+def test_a_region_that_its_annotator_moves_is_moved_and_not_added(
+    tenor: Command, archive: Archive, database_url: str, tmp_path: Path
+) -> None:
+    def imported(*regions: tuple[str, float, float, str]) -> dict[str, Any]:
+        results = [choice(word, start=start, end=end) | {"id": name} for name, start, end, word in regions]
+        task = {"id": 8, "data": {"audio": "may/1.wav"}, "annotations": [annotation(1, 4, *results)]}
+        (tmp_path / "export.json").write_text(json.dumps([task]))
+        done: dict[str, Any] = json.loads(tenor("labels", "import", str(tmp_path / "export.json"), "--json").stdout)
+        return done
+
+    assert imported(("a", 0.0, 1.0, "sad"), ("b", 1.0, 2.0, "angry"))["added"] == 2
+
+    # One goes where the other has been
+    moved = imported(("a", 1.0, 2.0, "sad"), ("b", 2.0, 3.0, "angry"))
+
+    assert (moved["added"], moved["corrected"], moved["unchanged"]) == (0, 2, 0)
+    assert rows(database_url, "SELECT start_s, end_s, label FROM labels ORDER BY start_s") == [
+        {"start_s": 1.0, "end_s": 2.0, "label": "sad"},
+        {"start_s": 2.0, "end_s": 3.0, "label": "angry"},
+    ]
+    assert rows(database_url, "SELECT start_s, was ->> 'label' AS label FROM replaced_labels ORDER BY start_s") == [
+        {"start_s": 0.0, "label": "sad"},
+        {"start_s": 1.0, "label": "angry"},
+    ]
+    again = imported(("a", 1.0, 2.0, "sad"), ("b", 2.0, 3.0, "angry"))
+    assert (again["added"], again["corrected"], again["unchanged"]) == (0, 0, 2)

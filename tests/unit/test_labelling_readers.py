@@ -120,6 +120,33 @@ def test_a_tier_of_a_textgrid(tmp_path: Path) -> None:
     assert (other.label, other.end_s) == ("sad", 3.0)
 
 
+def tiers(**given: list[tuple[float, float, str]]) -> str:
+    """A TextGrid of four seconds with these tiers."""
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "0", "4", "<exists>", str(len(given))]
+    for name, intervals in given.items():
+        lines += ['"IntervalTier"', f'"{name}"', "0", "4", str(len(intervals))]
+        lines += [str(part) if not isinstance(part, str) else f'"{part}"' for one in intervals for part in one]
+    return "\n".join(lines)
+
+
+def test_tiers_of_arousal_and_valence_belong_to_the_label_of_the_same_interval(tmp_path: Path) -> None:
+    content = tiers(
+        emotion=[(0, 1, "angry"), (1, 4, "")],
+        Arousal=[(0, 1, "5"), (1, 2, "3,5"), (2, 3, "loud"), (3, 4, "9")],
+        valence=[(0, 1, "2"), (1, 4, " ")],
+    )
+    found = read(tmp_path / "call.TextGrid", content, annotator="Kim")
+
+    said = [(j.start_s, j.end_s, j.label, j.arousal, j.valence) for j in found.judgements]
+    assert said == [(0.0, 1.0, "angry", 5.0, 2.0), (1.0, 2.0, None, 3.5, None)]
+    assert [str(refusal) for refusal in found.refusals] == [
+        "call.TextGrid, interval at 2.000 s: arousal is no number",
+        "call.TextGrid, interval at 3.000 s: arousal is not from 1 to 5; say which scale it is with --scale",
+    ]
+    (alone,) = read(tmp_path / "call.TextGrid", tiers(valence=[(0, 4, "1")]), annotator="Kim").judgements
+    assert (alone.label, alone.valence, alone.end_s) == (None, 1.0, 4.0)
+
+
 def test_a_folder_of_textgrids_and_a_tier_that_is_not_there(tmp_path: Path) -> None:
     folder = tmp_path / "labelled"
     (folder / "may").mkdir(parents=True)

@@ -146,6 +146,7 @@ def _row(judgement: Judgement, place: Place) -> LabelRow:
         language=judgement.language,
         note=judgement.note,
         shares=judgement.shares,
+        region=judgement.region,
     )
 
 
