@@ -1,9 +1,4 @@
-"""Fenced claims on rows of `stages`: take, finish, fail, give back.
-
-A worker may be killed, paused or cut off at any moment, and messages may arrive twice. So a stage belongs to whoever
-holds its lease, the attempt number is the fence, and the commit of a stage's results re-checks it in the same
-transaction: of two workers on the same stage exactly one can commit.
-"""
+"""Claims on rows of `stages`: take, finish, fail. What makes a claim one's own is its lease (`workers.leases`)."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from db.errors import LeaseLost
-from workers import context, failures, leases
+from workers import failures, leases
 from workers.errors import ArtifactBroken
+from workers.leases import Lease
 from workers.outcomes import restart_batch, settle
 from workers.wanted import NOT_PAUSED
 
@@ -34,29 +30,29 @@ class Claim:
     root_id: uuid.UUID
     task_id: uuid.UUID
 
+    @property
+    def lease(self) -> Lease:
+        """The right to work on the stage."""
+        return Lease("stages", self.stage_id, self.attempt)
+
 
 def claim(conn: Connection, stage_id: int, task_id: uuid.UUID, *, lease_s: float, max_tries: int) -> Claim | None:
-    """Take a stage, or None when it is done, cancelled, not ready, paused, or somebody's who still works on it.
-
-    The attempt is counted here, before the data is touched, so that work which kills its process is counted too.
-    """
+    """Take a stage, or None when it is done, cancelled, not ready, paused, or somebody's who still works on it."""
     # A message that came back because its process died is the first to know; no need to wait for the sweeper.
     leases.break_lost(conn, max_tries=max_tries, stage_id=stage_id)
-    owner = context.owner()
+    values = leases.taking(task_id, lease_s)
     row = conn.execute(
         text(f"""
-            UPDATE stages s
-               SET state = 'running', attempt = attempt + 1, tries = tries + 1, owner = :owner, task_id = :task_id,
-                   lease_until = now() + make_interval(secs => :lease_s), started_at = now(), finished_at = NULL
+            UPDATE stages s SET {leases.TAKEN}, finished_at = NULL
              WHERE id = :stage_id AND state = 'ready' AND ready_at <= now() AND {NOT_PAUSED}
-            RETURNING id, stage, job_id, group_id, batch_id, attempt, root_id
+            RETURNING id, stage, job_id, group_id, batch_id, attempt, owner, root_id
         """),
-        {"stage_id": stage_id, "owner": owner, "task_id": task_id, "lease_s": lease_s},
+        {"stage_id": stage_id, **values},
     ).one_or_none()
     if row is None:
         return None
     return Claim(
-        row.id, row.stage, row.job_id, row.group_id, row.batch_id, row.attempt, owner, row.root_id, task_id
+        row.id, row.stage, row.job_id, row.group_id, row.batch_id, row.attempt, row.owner, row.root_id, task_id
     )  # fmt: skip
 
 
@@ -75,16 +71,6 @@ def recordings(conn: Connection, claim: Claim) -> list[int]:
     return list(found.scalars())
 
 
-def check(conn: Connection, claim: Claim) -> None:
-    """Lock the stage for the rest of the transaction; raises `LeaseLost` when it is no longer ours."""
-    kept = conn.execute(
-        text("SELECT FROM stages WHERE id = :id AND state = 'running' AND attempt = :attempt FOR UPDATE"),
-        {"id": claim.stage_id, "attempt": claim.attempt},
-    ).one_or_none()
-    if kept is None:
-        raise LeaseLost(f"stage {claim.stage_id} was cancelled or taken over after attempt {claim.attempt}")
-
-
 def finish(
     conn: Connection,
     claim: Claim,
@@ -97,7 +83,7 @@ def finish(
     `artifact` is (url, sha256, bytes) of the object written for the next stage. Call it first in the transaction: it
     locks the row, so that a second finisher waits here and then fails.
     """
-    check(conn, claim)
+    claim.lease.check(conn)
     url, sha256, size = artifact or (None, None, None)
     conn.execute(
         text("""
@@ -114,23 +100,10 @@ def finish(
 def fail(conn: Connection, claim: Claim, exc: Exception, *, max_tries: int) -> str | None:
     """Give a stage back after an error; returns what became of it (`settle`), None if it is no longer ours."""
     try:
-        check(conn, claim)
+        claim.lease.check(conn)
     except LeaseLost:
         return None
     verdict = settle(conn, claim.stage_id, failures.failure(exc), max_tries=max_tries)
     if isinstance(exc, ArtifactBroken) and claim.batch_id is not None and verdict == "ready":
         restart_batch(conn, claim.batch_id, pause=claim.attempt > max_tries)
     return verdict
-
-
-def release(conn: Connection, claim: Claim) -> None:
-    """Give a stage back at once, uncounted: its worker shuts down in the middle of it."""
-    conn.execute(
-        text("""
-            UPDATE stages
-               SET state = 'ready', owner = NULL, lease_until = NULL, sent_at = NULL, tries = tries - 1,
-                   ready_at = now()
-             WHERE id = :id AND state = 'running' AND attempt = :attempt
-        """),
-        {"id": claim.stage_id, "attempt": claim.attempt},
-    )

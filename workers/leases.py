@@ -1,12 +1,20 @@
-"""Leases: renewing one's own, breaking those of workers that are gone."""
+"""Leases: taking and renewing one's own, breaking those of workers that are gone.
+
+A worker may be killed, paused or cut off at any moment, and messages may arrive twice. So a row of `stages` or
+`training_runs` belongs to whoever holds its lease, the attempt number is the fence, and the commit of results re-checks
+it in the same transaction: of two workers on the same row exactly one can commit.
+"""
 
 import logging
 import threading
+import uuid
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Engine, text
 
+from db.errors import LeaseLost
 from workers import context, limits
 from workers.errors import StageTooLong
 from workers.failures import Failure
@@ -27,14 +35,71 @@ STUCK = Failure(
 )
 
 
+#: What taking a row changes. The attempt is counted here, before the data is touched, so that work which kills its
+#: process is counted too.
+TAKEN = """
+    state = 'running', attempt = attempt + 1, tries = tries + 1, owner = :owner, task_id = :task_id,
+    lease_until = now() + make_interval(secs => :lease_s), started_at = now()
+"""
+
+
+def taking(task_id: uuid.UUID, lease_s: float) -> dict[str, Any]:
+    """The parameters of `TAKEN`, for this process."""
+    return {"owner": context.owner(), "task_id": task_id, "lease_s": lease_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to work on a row."""
+
+    table: Literal["stages", "training_runs"]
+    id: int
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{'stage' if self.table == 'stages' else 'run'} {self.id}"
+
+    def check(self, conn: Connection) -> None:
+        """Lock the row for the rest of the transaction; raises `LeaseLost` when it is no longer ours."""
+        kept = conn.execute(
+            text(f"SELECT FROM {self.table} WHERE id = :id AND state = 'running' AND attempt = :attempt FOR UPDATE"),
+            {"id": self.id, "attempt": self.attempt},
+        ).one_or_none()
+        if kept is None:
+            raise LeaseLost(f"{self} was cancelled or taken over after attempt {self.attempt}")
+
+    def renew(self, conn: Connection, lease_s: float) -> bool:
+        """Keep it for so long from now; False when it is no longer ours.
+
+        The row is locked first: whoever waited for a long transaction of the work itself must not reckon from the time
+        when the wait began, which may be a lease ago.
+        """
+        try:
+            self.check(conn)
+        except LeaseLost:
+            return False
+        return self._change(conn, "lease_until = clock_timestamp() + make_interval(secs => :lease_s)", lease_s=lease_s)
+
+    def release(self, conn: Connection) -> None:
+        """Give the row back at once, uncounted: its worker shuts down in the middle of it."""
+        self._change(conn, "state = 'ready', owner = NULL, lease_until = NULL, sent_at = NULL, tries = tries - 1,"
+                     " ready_at = now()")  # fmt: skip
+
+    def _change(self, conn: Connection, what: str, **values: object) -> bool:
+        changed = conn.execute(
+            text(f"UPDATE {self.table} SET {what} WHERE id = :id AND state = 'running' AND attempt = :attempt"),
+            {"id": self.id, "attempt": self.attempt, **values},
+        )
+        return bool(changed.rowcount)
+
+
 class Renewer:
     """Renews a lease from a thread with its own connection, because the main thread sits in torch."""
 
-    def __init__(self, engine: Engine, stage_id: int, attempt: int, lease_s: float, *, table: str = "stages") -> None:
-        self._engine, self._lease_s, self._table = engine, lease_s, table
-        self._fence = {"id": stage_id, "attempt": attempt, "lease_s": lease_s}
+    def __init__(self, engine: Engine, lease: Lease, lease_s: float) -> None:
+        self._engine, self._lease, self._lease_s = engine, lease, lease_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease-{table}-{stage_id}", daemon=True)
+        self._thread = threading.Thread(target=self._renew, name=f"lease-{lease.table}-{lease.id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -50,18 +115,12 @@ class Renewer:
         while not self._stop.wait(self._lease_s / 3):
             try:
                 with self._engine.begin() as conn:
-                    kept = conn.execute(
-                        text(f"""
-                            UPDATE {self._table} SET lease_until = now() + make_interval(secs => :lease_s)
-                             WHERE id = :id AND state = 'running' AND attempt = :attempt
-                        """),
-                        self._fence,
-                    ).rowcount
+                    kept = self._lease.renew(conn, self._lease_s)
                 if not kept:
                     return  # Lost or cancelled: the fence will refuse the commit.
             except Exception:
                 # The database may be back before the lease ends; the next round tries again.
-                logger.warning("lease in %s of %d could not be renewed", self._table, self._fence["id"], exc_info=True)
+                logger.warning("the lease of %s could not be renewed", self._lease, exc_info=True)
 
 
 def break_lost(conn: Connection, *, max_tries: int, stage_id: int | None = None) -> int:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -128,7 +129,7 @@ def test_a_stage_that_a_shutdown_interrupts_is_free_at_once_and_uncounted(work: 
     claim = work.claim(stage)
     assert claim is not None
 
-    claims.release(work.conn, claim)
+    claim.lease.release(work.conn)
 
     row = work.stage(stage)
     assert (row["state"], row["tries"], row["owner"]) == ("ready", 0, None)
@@ -223,6 +224,33 @@ def test_who_was_taken_for_dead_cannot_commit_even_after_a_retry_by_hand(work: W
     with pytest.raises(LeaseLost):
         claims.finish(work.conn, sleeper, "late")
     claims.finish(work.conn, current, "in time")
+
+
+def test_a_lease_that_was_renewed_behind_a_long_transaction_counts_from_when_that_ended(
+    work: Work, database_url: str
+) -> None:
+    # Given work whose own transaction holds its row
+    job = work.job()
+    work.group(job, work.pending(job, 1))
+    (stage,) = open_stages(work, "align")
+    claim = work.claim(stage)
+    assert claim is not None
+    work.conn.commit()
+    claim.lease.check(work.conn)
+    with make_engine(database_url).connect() as other, ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(claim.lease.renew, other, 60)
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not work.conn.execute(waits).scalar_one():
+            assert not renewal.done()
+        # When that transaction ends
+        ended = work.conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        work.conn.commit()
+        assert renewal.result()
+        other.commit()
+
+    # Then the lease is a whole one from there
+    until = work.stage(stage)["lease_until"]
+    assert isinstance(until, datetime) and until >= ended + timedelta(seconds=60)
 
 
 def test_every_move_of_a_stage_is_an_event(work: Work) -> None:

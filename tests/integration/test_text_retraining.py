@@ -16,7 +16,7 @@ from ops.retraining import _check
 from tests.integration.retrained_archive import World, enter, taken, through
 from tests.unit.tiny_models import text_bundle, text_encoder
 from tests.unit.two_domains import champion, corpus
-from workers.retraining import evaluate, prepare, promote, runs, train
+from workers.retraining import evaluate, prepare, promote, train
 from workers.retraining.runner import Watch
 
 PEOPLE = 15
@@ -75,7 +75,7 @@ def test_both_models_are_retrained_where_texts_have_labels_and_a_kill_in_between
     with pytest.raises(LeaseLost):
         train._work(own, Stopping(world.engine, own))
     with world.engine.begin() as conn:
-        runs.release(conn, own)
+        own.lease.release(conn)
     resumed = through(world.engine, first, "train", train._work)["numbers"]["training"]
     evaluated = through(world.engine, first, "evaluate", evaluate._work)
     with world.engine.begin() as conn:

@@ -102,7 +102,7 @@ def _voices(items: Items, watch: Watch) -> dict[str, Any]:
 
 def _commit(own: Run, judgement: "Judgement", challenger: dict[str, Any], numbers: dict[str, Any]) -> Commit:
     def commit(conn: Connection) -> None:
-        runs.check(conn, own)
+        own.lease.check(conn)
         conn.execute(
             text("UPDATE training_runs SET challenger = CAST(:spec AS jsonb) WHERE id = :id"),
             {"id": own.id, "spec": json.dumps(challenger)},

@@ -75,7 +75,7 @@ def _work(own: Run, watch: Watch) -> Commit:
         numbers["unlabelled"] = _unlabelled(own, champion, found) if sides.SPEECH in numbers["sides"] else None
 
     def commit(conn: Connection) -> None:
-        runs.check(conn, own)
+        own.lease.check(conn)
         conn.execute(
             text("""
                 UPDATE training_runs

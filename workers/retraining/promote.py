@@ -39,7 +39,7 @@ def _work(own: Run, watch: Watch) -> Commit:
     published = publish(spec, context.settings(), own.id)
 
     def commit(conn: Connection) -> None:
-        runs.check(conn, own)
+        own.lease.check(conn)
         install(conn, own.id, own.profile_id, own.champion_id, own.folder, published, reason)
         runs.conclude(conn, own, "done", "promoted", reason, {})
 

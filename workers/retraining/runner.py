@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery, Task
@@ -13,15 +14,15 @@ from sqlalchemy import Connection, Engine, text
 
 from db.engine import is_passing
 from db.errors import LeaseLost
-from workers import context, failures, limits, logs
+from workers import context, limits
 from workers.dispatch import RETRY
 from workers.errors import RunRefused
-from workers.leases import Renewer
 from workers.patience import transaction
 from workers.queues import ROUTES, TASK_OF_RUN_STAGE
 from workers.retraining import runs
 from workers.retraining.runs import Run
 from workers.settings import Settings
+from workers.working import under_lease
 
 logger = logging.getLogger(__name__)
 
@@ -58,81 +59,51 @@ class Watch:
     def check(self) -> None:
         """Raise `LeaseLost` when `stopped`."""
         if self._gone:
-            raise LeaseLost(f"run {self._run.id} was cancelled or taken over")
+            raise self.lost()
+
+    def lost(self) -> LeaseLost:
+        """The error that ends work which nobody wants any more."""
+        return LeaseLost(f"{self._run.lease} was cancelled or taken over")
 
 
 def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Watch], Commit]) -> str:
-    """Do one stage of a run once; a hint for what is done, cancelled or somebody else's does nothing."""
+    """Do one stage of a run once (`working.under_lease`); an error gives it back, a refusal ends it."""
     settings, engine = context.settings(), context.engine()
     task_id = uuid.UUID(str(task.request.id))
-    try:
-        claimed = transaction(
-            engine,
-            lambda conn: runs.claim(
-                conn, run_id, stage, task_id, lease_s=settings.lease_s, tries=settings.max_tries
-            ),
-            patience_s=settings.patience_s,
-        )  # fmt: skip
-    except Exception as exc:
-        if not is_passing(exc):
+
+    def claim(conn: Connection) -> tuple[Run, dict[str, Any]] | None:
+        own = runs.claim(conn, run_id, stage, task_id, lease_s=settings.lease_s, tries=settings.max_tries)
+        return None if own is None else (own, {"run": own.id, "stage": stage, "attempt": own.attempt})
+
+    def done(own: Run) -> Callable[[], str]:
+        watch = Watch(engine, own)
+        try:
+            commit = work(own, watch)
+        except RunRefused as exc:
+            commit = partial(refuse, claimed=own, refusal=exc)
+        except Exception as exc:
+            if watch.stopped():
+                raise watch.lost() from exc
             raise
-        return f"run {run_id} could not be looked up, the next tick sends it again: {type(exc).__name__}"
-    if claimed is None:
-        return f"nothing to do: run {run_id} is past {stage}, ended or taken"
-    with logs.about(run=claimed.id, stage=stage, attempt=claimed.attempt):
-        return _work(task, claimed, work)
+        transaction(engine, commit, patience_s=settings.patience_s)
+        return following
 
+    def following() -> str:
+        go_on(task.app, engine, settings)
+        return _summary(engine, run_id)
 
-def _work(task: "Task[Any, Any]", claimed: Run, work: Callable[[Run, Watch], Commit]) -> str:
-    settings, engine = context.settings(), context.engine()
-    watch = Watch(engine, claimed)
-    try:
-        with Renewer(engine, claimed.id, claimed.attempt, settings.lease_s, table="training_runs"):
-            commit = work(claimed, watch)
-            transaction(engine, commit, patience_s=settings.patience_s)
-    except LeaseLost as exc:
-        logger.warning("%s", exc)
-        return str(exc)
-    except RunRefused as exc:
-        # Bound to its own name: Python forgets `exc` at the end of this block.
-        refusal = exc
-        transaction(engine, lambda conn: refuse(conn, claimed, refusal), patience_s=settings.patience_s)
-    except Exception as exc:
-        if watch.stopped():
-            return f"run {claimed.id} was cancelled or taken over"
-        return _failed(engine, claimed, failures.named(exc))
-    except BaseException:
-        # A shutdown does not wait for training: it goes on from its checkpoint, here or elsewhere.
-        transaction(engine, lambda conn: runs.release(conn, claimed), patience_s=1.0)
-        raise
-    go_on(task.app, engine, settings)
-    summary = _summary(engine, claimed.id)
-    logger.info("done: %s", summary)
-    return summary
+    return under_lease(
+        f"run {run_id} at {stage}",
+        claim,
+        done,
+        lambda conn, own, exc: runs.fail(conn, own, exc, max_tries=settings.max_tries),
+        lambda: go_on(task.app, engine, settings),
+    )
 
 
 def refuse(conn: Connection, claimed: Run, refusal: RunRefused, **numbers: Any) -> None:
     """End a run that cannot come to a better model."""
     runs.conclude(conn, claimed, "refused", "refused", str(refusal), {**numbers, "code": refusal.code})
-
-
-def _failed(engine: Engine, claimed: Run, exc: Exception) -> str:
-    code, sentence = failures.describe(exc)
-    logger.warning(
-        "run %d (%s) ended attempt %d with %s\n%s",
-        claimed.id, claimed.stage, claimed.attempt, code, failures.trace_without_values(exc),
-    )  # fmt: skip
-    settings = context.settings()
-    try:
-        state = transaction(
-            engine,
-            lambda conn: runs.fail(conn, claimed, exc, max_tries=settings.max_tries),
-            patience_s=settings.patience_s,
-        )
-    except Exception:
-        logger.warning("the failure of run %d could not be recorded", claimed.id, exc_info=True)
-        state = None
-    return f"{code}, now {state or 'unknown'}: {sentence}"
 
 
 def go_on(app: Celery, engine: Engine, settings: Settings) -> int:

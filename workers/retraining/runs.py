@@ -1,7 +1,6 @@
-"""Rows of `training_runs` as work: claim, advance, end, give back. The same discipline as `workers.claims`.
+"""Rows of `training_runs` as work: claim, advance, end, give back.
 
-A run is one row that passes four stages. Whoever holds its lease works on the present stage; the attempt number is the
-fence, and the commit that ends a stage re-checks it.
+A run is one row that passes four stages. Whoever holds its lease (`workers.leases`) works on the present stage.
 """
 
 import json
@@ -15,12 +14,13 @@ from sqlalchemy import Connection, text
 
 from db.errors import LeaseLost
 from db.states import RUN_STAGES
-from workers import context, failures
+from workers import context, failures, leases
 from workers.failures import Failure
+from workers.leases import Lease
+from workers.outcomes import FIRST_PAUSE_S, LONGEST_PAUSE_S
 
 #: One process at a time decides which run goes next.
 _LOCK = 7_367_004
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 LOST = Failure("worker_lost", "the worker ended or fell silent in the middle of this stage. Look at its log.")
 
 
@@ -40,6 +40,11 @@ class Run:
     root_id: uuid.UUID
     task_id: uuid.UUID
 
+    @property
+    def lease(self) -> Lease:
+        """The right to work on the run."""
+        return Lease("training_runs", self.id, self.attempt)
+
 
 def claim(conn: Connection, run_id: int, stage: str, task_id: uuid.UUID, *, lease_s: float, tries: int) -> Run | None:
     """Take a run at a stage, or None when it is past that stage, ended, not ready, or somebody's who works on it.
@@ -49,11 +54,8 @@ def claim(conn: Connection, run_id: int, stage: str, task_id: uuid.UUID, *, leas
     """
     break_lost(conn, max_tries=tries, run_id=run_id)
     row = conn.execute(
-        text("""
-            UPDATE training_runs r
-               SET state = 'running', attempt = attempt + 1, tries = tries + 1, owner = :owner, task_id = :task,
-                   lease_until = now() + make_interval(secs => :lease_s), started_at = now(),
-                   folder = coalesce(folder, :folder)
+        text(f"""
+            UPDATE training_runs r SET {leases.TAKEN}, folder = coalesce(folder, :folder)
               FROM profiles p
              WHERE r.id = :id AND r.stage = :stage AND r.state = 'ready' AND r.ready_at <= now() AND p.id = r.profile_id
             RETURNING r.id, r.stage, r.attempt, r.profile_id, p.name AS profile, r.plan, r.champion_id, r.folder,
@@ -62,9 +64,7 @@ def claim(conn: Connection, run_id: int, stage: str, task_id: uuid.UUID, *, leas
         {
             "id": run_id,
             "stage": stage,
-            "owner": context.owner(),
-            "task": task_id,
-            "lease_s": lease_s,
+            **leases.taking(task_id, lease_s),
             "folder": str(context.settings().models / "runs" / str(run_id)),
         },
     ).one_or_none()
@@ -74,16 +74,6 @@ def claim(conn: Connection, run_id: int, stage: str, task_id: uuid.UUID, *, leas
         row.id, row.stage, row.attempt, row.profile_id, row.profile, row.plan, row.champion_id, Path(row.folder),
         row.numbers or {}, row.root_id, task_id,
     )  # fmt: skip
-
-
-def check(conn: Connection, run: Run) -> None:
-    """Lock the run for the rest of the transaction; raises `LeaseLost` when it is no longer ours."""
-    kept = conn.execute(
-        text("SELECT FROM training_runs WHERE id = :id AND state = 'running' AND attempt = :attempt FOR UPDATE"),
-        {"id": run.id, "attempt": run.attempt},
-    ).one_or_none()
-    if kept is None:
-        raise LeaseLost(f"run {run.id} was cancelled or taken over after attempt {run.attempt}")
 
 
 def advance(conn: Connection, run: Run, numbers: Mapping[str, Any]) -> None:
@@ -100,7 +90,7 @@ def conclude(conn: Connection, run: Run, state: str, decision: str, reason: str,
 
 
 def _leave(conn: Connection, run: Run, state: str, what: str, numbers: Mapping[str, Any], **values: object) -> None:
-    check(conn, run)
+    run.lease.check(conn)
     conn.execute(
         text(f"""
             UPDATE training_runs
@@ -128,23 +118,10 @@ def note(conn: Connection, run: Run, progress: Mapping[str, Any]) -> bool:
 def fail(conn: Connection, run: Run, exc: Exception, *, max_tries: int) -> str | None:
     """Give a run back after an error; returns its new state, None if it is no longer ours."""
     try:
-        check(conn, run)
+        run.lease.check(conn)
     except LeaseLost:
         return None
     return _settle(conn, run.id, failures.failure(exc), max_tries=max_tries)
-
-
-def release(conn: Connection, run: Run) -> None:
-    """Give a run back at once, uncounted: its worker shuts down in the middle of it."""
-    conn.execute(
-        text("""
-            UPDATE training_runs
-               SET state = 'ready', owner = NULL, lease_until = NULL, sent_at = NULL, tries = tries - 1,
-                   ready_at = now()
-             WHERE id = :id AND state = 'running' AND attempt = :attempt
-        """),
-        {"id": run.id, "attempt": run.attempt},
-    )
 
 
 def break_lost(conn: Connection, *, max_tries: int, run_id: int | None = None) -> int:

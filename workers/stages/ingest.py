@@ -12,7 +12,7 @@ from typing import Any
 from celery import Task
 from sqlalchemy import Connection, text
 
-from workers import claims, context, dispatch, roots
+from workers import context, dispatch, roots
 from workers.app import app
 from workers.claims import Claim
 from workers.errors import ArchiveEmpty, TurnOver
@@ -120,7 +120,7 @@ class _Ingest:
         dispatch.send(self.task.app, self.engine, ready)
 
     def _commit(self, conn: Connection, found: Sequence[Found]) -> tuple[list[tuple[int, float]], int]:
-        claims.check(conn, self.claim)
+        self.claim.lease.check(conn)
         # The walk goes on behind this, whoever goes on with it. It also tells that a chunk was committed already,
         # where only the answer was lost; what it left ungrouped is found at the end.
         behind = conn.execute(
@@ -151,13 +151,13 @@ class _Ingest:
     def _check(self) -> None:
         """Raise `LeaseLost` when the job was cancelled or another worker has it."""
         with self.engine.begin() as conn:
-            claims.check(conn, self.claim)
+            self.claim.lease.check(conn)
 
     def _report(self, problems: Sequence[Problem]) -> None:
         kept = [problem for problem in problems if self.only in (None, problem.path)]
 
         def step(conn: Connection) -> None:
-            claims.check(conn, self.claim)
+            self.claim.lease.check(conn)
             write_problems(conn, self.job.id, kept)
 
         transaction(self.engine, step, patience_s=self.settings.patience_s)
@@ -168,7 +168,7 @@ class _Ingest:
             transaction(self.engine, lambda conn: self._commit_absent(conn, chunk), patience_s=self.settings.patience_s)
 
     def _commit_absent(self, conn: Connection, items: Sequence[Found | Problem]) -> None:
-        claims.check(conn, self.claim)
+        self.claim.lease.check(conn)
         write_problems(conn, self.job.id, [item for item in items if isinstance(item, Problem)])
         self._link(conn, [item for item in items if isinstance(item, Found)])
 
