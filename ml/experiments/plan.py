@@ -80,7 +80,7 @@ class Plan:
         A run that has trained nothing yet, as after a mistyped folder, is no run: it is begun anew.
         """
         path, fields = out / PLAN, self.to_json()
-        if path.is_file() and not any(found for name in TRAINED for found in out.rglob(name)):
+        if path.is_file() and not has_trained(out):
             for made in (path, *out.glob(f"{MANIFESTS}.parquet"), *out.glob(f"{MANIFESTS}.left-out.json")):
                 made.unlink()
         if path.is_file() and not resume:
@@ -121,3 +121,8 @@ class Plan:
             "postnet_channels": quarter,
         }
         return CrossRepresentationConfig.from_json(fields)
+
+
+def has_trained(out: Path) -> bool:
+    """Whether there is anything in a run's folder that a run which goes on would not have to train again."""
+    return any(True for name in TRAINED for _ in out.rglob(name))

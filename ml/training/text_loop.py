@@ -31,6 +31,8 @@ class Stage:
     head_rate: float
     #: Share of the texts that are of GoEmotions; the others are MELD's.
     goemotions: float
+    #: Lines of the dialogue that are read before each one.
+    context: int = 0
     #: Rate of a layer over that of the layer above it.
     decay: float = 0.85
     #: Classes drawn naturally (0) to evenly (1).
@@ -57,7 +59,8 @@ class TextLoop:
         """Make the steps that are left, from the checkpoint if there is one."""
         stage = self.stage
         self._restore()
-        batches = TextBatches(self.model.encoder.tokenizer, items, batch=stage.batch, masked=stage.masked)
+        tokenizer, context = self.model.encoder.tokenizer, stage.context
+        batches = TextBatches(tokenizer, items, batch=stage.batch, masked=stage.masked, context=context)
         shares = {"goemotions": stage.goemotions, "meld": 1 - stage.goemotions}
         odds = odds_of(items, shares=shares, balance=stage.balance)
         losses = []
@@ -77,7 +80,8 @@ class TextLoop:
             group["lr"] = peak * min(1.0, (self.done + 1) / stage.warm) * fall
         self.model.train()
         with torch.autocast(self.device.partition(":")[0], dtype=torch.bfloat16):
-            logits = self.model(batch.ids.to(self.device), batch.mask.to(self.device))
+            parts = (batch.ids, batch.mask, batch.context if stage.context else None)
+            logits = self.model(*(None if part is None else part.to(self.device) for part in parts))
         labels = batch.labels.to(self.device)
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=stage.smoothing)
         self.optimiser.zero_grad()

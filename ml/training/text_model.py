@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ml.encoders.text import TextEncoder
 from ml.models.makiuchi.text import TextEmotionCnn, TextEmotionConfig
+from ml.training.text_data import padded, pair_ids
 
 
 class TextModel(nn.Module):
@@ -24,12 +25,16 @@ class TextModel(nn.Module):
         for name, parameter in self.bert.named_parameters():
             parameter.requires_grad = name.startswith(upper)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Logits [B, classes] of ids and mask [B, T]; special tokens are hidden from the head, as in production."""
-        hidden = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
-        real = mask.bool().clone()
+    def forward(self, ids: Tensor, mask: Tensor, context: Tensor | None = None) -> Tensor:
+        """Logits [B, classes] of ids and mask [B, T]; special tokens are hidden from the head, as in production.
+
+        So are those that are of a context (1, else 0), which only the encoder sees.
+        """
+        hidden = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=context).last_hidden_state
+        own = mask if context is None else mask * (1 - context)
+        real = own.bool().clone()
         real[:, 0] = False
-        real[torch.arange(len(ids)), mask.sum(dim=1) - 1] = False
+        real[torch.arange(len(ids)), own.sum(dim=1) - 1] = False
         logits: Tensor = self.head(hidden, real)
         return logits
 
@@ -65,6 +70,20 @@ class TextModel(nn.Module):
         self.eval()
         probabilities = self.head.predict(self.encoder.encode(texts))
         return np.asarray(np.log(np.nan_to_num(probabilities, nan=1 / self.head.config.classes) + 1e-9))
+
+    @torch.inference_mode()
+    def log_probabilities_in_context(self, texts: Sequence[str], contexts: Sequence[str]) -> NDArray[np.float64]:
+        """[N, classes] of texts after what was said before them, as it was trained with."""
+        self.eval()
+        rows = pair_ids(self.encoder.tokenizer, texts, contexts)
+        result = np.zeros((len(rows), self.head.config.classes))
+        order = np.argsort([len(ids) for ids, _ in rows])
+        for begin in range(0, len(order), 32):
+            group = order[begin : begin + 32]
+            parts = padded([rows[index] for index in group], int(self.encoder.tokenizer.pad_token_id))
+            logits = self(*(torch.from_numpy(part).to(self.bert.device) for part in parts))
+            result[group] = torch.log_softmax(logits.double(), dim=1).cpu().numpy()
+        return result
 
 
 def stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

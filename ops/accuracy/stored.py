@@ -21,6 +21,8 @@ class Stored:
     speech: dict[str, Report]
     text: dict[str, Report]
     evaluations: dict[str, Report]
+    #: What reading the lines before would bring the text model, as `ml.experiments.mini_text --context` has it.
+    contexts: dict[str, Report]
     #: Reports of shipped bundles by the bundle's name.
     bundles: dict[str, Report]
     #: The commands that make these bundles, as their model cards have them.
@@ -35,6 +37,7 @@ class Stored:
             speech={name: one for name, one in found.items() if one.get("recipe") == "makiuchi2021"},
             text={name: one for name, one in found.items() if one.get("recipe") == "text"},
             evaluations={name: one for name, one in found.items() if "profile" in one},
+            contexts={name: one for name, one in found.items() if one.get("experiment") == "context"},
             bundles={name: _json(path) for name, path in shipped.items()},
             commands={name: _made_by(path.with_name(CARD)) for name, path in shipped.items()},
         )

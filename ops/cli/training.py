@@ -12,7 +12,16 @@ from ml.errors import TenorError
 from ml.experiments import baselines
 from ml.experiments.context import Context
 from ml.experiments.dataset import classes_of
-from ml.experiments.plan import PAPER_SPEECH, PAPER_TEXT, SHIPPED_SPEECH, SHIPPED_TEXT, VARIANTS, Plan, PlanUnsuitable
+from ml.experiments.plan import (
+    PAPER_SPEECH,
+    PAPER_TEXT,
+    SHIPPED_SPEECH,
+    SHIPPED_TEXT,
+    VARIANTS,
+    Plan,
+    PlanUnsuitable,
+    has_trained,
+)
 from ml.experiments.recipes import train_makiuchi, train_text
 from ml.reports.digest import write_digest
 from ml.reports.markdown import interval, share
@@ -157,7 +166,12 @@ def train(session: Session, options: Options, command: str) -> None:
     folder = options.cache or load_settings().home / "features"
     with watching(session.err) as watch:
         context = Context(plan, out, CachePlace(folder, int(options.cache_gb * 1e9)), options.workers, watch)
-        report = (train_text if plan.recipe == "text" else train_makiuchi)(context)
+        try:
+            report = (train_text if plan.recipe == "text" else train_makiuchi)(context)
+        except KeyboardInterrupt:
+            if has_trained(out):
+                session.say(f"What was trained is kept in {out}: the same command with --resume goes on.")
+            raise
     report |= {"command": command, "versions": versions()}
     path = write_report(report, out)
     if options.digest is not None:

@@ -16,7 +16,7 @@ from ml.emotions import EMOTIONS
 from ml.encoders.text import TextEncoder
 from ml.models.makiuchi.text import TextEmotionConfig
 from ml.training.checkpoint import CheckpointUnreadable
-from ml.training.text_data import TextBatches, hold_out, labels_of, odds_of, plain
+from ml.training.text_data import TextBatches, hold_out, labels_of, odds_of, plain, preceding
 from ml.training.text_loop import Stage, TextLoop
 from ml.training.text_model import TextModel, stored
 from ml.training.train_text import as_frequent_as_in, fitted_temperature, learn
@@ -117,6 +117,55 @@ def test_a_steps_texts_do_not_depend_on_the_steps_before(encoder: TextEncoder) -
 
     assert torch.equal(last.ids, fresh.draw(odds, seed=3, step=19).ids)
     assert not torch.equal(last.ids, running.draw(odds, seed=4, step=19).ids)
+
+
+DIALOGUE = [
+    LabelledUtterance("meld", f"train-1-{n}", who, "sad", "en", text=text, dialogue="d1")
+    for n, (who, text) in enumerate([("a", "oh no"), ("b", "I am sad!"), ("b", "so happy"), ("a", "not")])
+]
+
+
+def test_what_came_before_is_of_the_same_dialogue_newest_first_and_says_who_spoke() -> None:
+    other = replace(DIALOGUE[0], dialogue="d2", text="dog")
+
+    found = preceding([*DIALOGUE[:2], other, *DIALOGUE[2:], item("a comment", "sad")], 2)
+
+    assert found == [
+        "",
+        "other: oh no",
+        "",
+        "same: I am sad! other: oh no",
+        "other: so happy other: I am sad!",
+        "",
+    ]
+    assert set(preceding(DIALOGUE, 0)) == {""}
+
+
+def test_a_text_without_anything_before_it_is_read_as_if_context_did_not_exist(encoder: TextEncoder) -> None:
+    alone, plain_ids = (TextBatches(encoder.tokenizer, DIALOGUE[:1], batch=2, masked=0.0, context=n) for n in (2, 0))
+    odds = np.ones(1)
+
+    with_none, without = alone.draw(odds, seed=1, step=0), plain_ids.draw(odds, seed=1, step=0)
+
+    assert torch.equal(with_none.ids, without.ids) and not with_none.context.any()
+
+
+def test_context_is_seen_by_the_encoder_and_never_by_the_head_or_the_mask(own_encoder: TextEncoder) -> None:
+    tokenizer = own_encoder.tokenizer
+    batches = TextBatches(tokenizer, DIALOGUE, batch=4, masked=0.9, context=2)
+    batch = batches.draw(np.array([0.0, 0.0, 1.0, 0.0]), seed=1, step=0)
+    ends = (batch.context.argmax(dim=1) - 1)[:, None]
+    assert batch.context.any(dim=1).all()
+    assert (batch.ids.gather(1, ends) == tokenizer.sep_token_id).all(), "where the text ends is not hidden"
+    model = small_model(own_encoder)
+    seen: list[int] = []
+    model.head.register_forward_pre_hook(lambda _, inputs: seen.append(int(inputs[1].sum())))
+
+    alone, after = (model.log_probabilities_in_context(["so happy"], [before]) for before in ("", "other: oh no"))
+
+    assert seen == [2, 2]
+    assert not np.allclose(alone, after, atol=1e-6)
+    np.testing.assert_allclose(alone, model.log_probabilities(["so happy"]), atol=1e-5)
 
 
 ITEMS = [
