@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help alerts setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts audit licences setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ alerts: ## check Prometheus' configuration and try its alerts (needs promtool, i
 	@command -v promtool >/dev/null || { echo "promtool is not installed: apt-get install prometheus" >&2; exit 1; }
 	@promtool check config ops/prometheus/prometheus.yml
 	@promtool test rules ops/prometheus/rules_test.yml
+
+audit: setup ## known vulnerabilities of what is installed; says so when PyPI cannot be asked
+	@$(BIN)/python -m ops.dependencies.audit
+
+licences: setup ## write ops/docs/licences.md from what is installed
+	@$(BIN)/python -m ops.dependencies.licences
 
 clean: ## remove the virtual environment and caches (data in TENOR_HOME stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

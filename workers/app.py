@@ -13,7 +13,7 @@ from celery import Celery, signals
 from kombu import Queue
 
 from ml.errors import TenorError
-from workers import limits
+from workers import broker, limits
 from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_RUN_STAGE, TASK_OF_STAGE
 from workers.settings import Settings, load_settings
 
@@ -39,6 +39,7 @@ def make_app(settings: Settings) -> Celery:
     app = Celery("tenor", task_cls="workers.messages:StrictTask")
     app.conf.update(
         broker_url=settings.broker_url,
+        broker_use_ssl=broker.tls(settings.broker_url),
         # The same value in all three places: the shortest among applications that share a broker wins.
         broker_transport_options=transport,
         result_backend_transport_options={"visibility_timeout": visibility_s},

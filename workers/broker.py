@@ -1,6 +1,8 @@
 """Looking at Redis past Celery: is it there, and what waits in it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import ssl
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -23,6 +25,19 @@ class Memory(NamedTuple):
 
     used: int
     limit: int
+
+
+def tls(url: str | None) -> dict[str, Any] | None:
+    """How Celery connects to a `rediss://` address, None for `redis://`.
+
+    Celery would take any certificate unless it is told not to. What the address says after `?` (`ssl_ca_certs`,
+    `ssl_certfile`, `ssl_keyfile`) is taken over; without a CA it is the system's that count.
+    """
+    parts = urlsplit(url or "")
+    if parts.scheme != "rediss":
+        return None
+    given = {name: value for name, value in parse_qsl(parts.query) if name.startswith("ssl_")}
+    return {**given, "ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
 
 
 def connect(url: str) -> Redis:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -154,6 +154,11 @@ class Settings(BaseSettings):
     def _redis(cls, url: str | None) -> str | None:
         if url is not None and urlsplit(url).scheme not in {"redis", "rediss"}:
             raise ValueError("it must start with redis:// or rediss://")
+        if url is not None and any(
+            name in {"ssl_cert_reqs", "ssl_check_hostname"} and value.lower() not in {"required", "true"}
+            for name, value in parse_qsl(urlsplit(url).query)
+        ):
+            raise ValueError("it may not say that certificates are not looked at; name their CA with ssl_ca_certs")
         return url
 
     @model_validator(mode="after")

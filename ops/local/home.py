@@ -25,6 +25,8 @@ class Secrets:
     worker_password: str
     reader_password: str
     redis_password: str
+    #: Of Redis' user `default`, who may do everything; workers have the one above.
+    redis_owner_password: str
     flower_password: str
     postgres_port: int
     redis_port: int
@@ -90,20 +92,28 @@ def port_in_use(port: int) -> bool:
 def read_secrets(home: Path) -> Secrets:
     """Read or make the home's secrets; call with the lock held."""
     path = home / "secrets.json"
-    if path.exists():
-        return Secrets(**json.loads(path.read_text()))
-    made = Secrets(
+    noted = json.loads(path.read_text()) if path.exists() else {}
+    fresh = asdict(_made())
+    if noted.keys() == fresh.keys():
+        return Secrets(**noted)
+    # A home of an earlier release lacks what has come since.
+    made = Secrets(**{name: noted.get(name, value) for name, value in fresh.items()})
+    write_secrets(home, made)
+    return made
+
+
+def _made() -> Secrets:
+    return Secrets(
         owner_password=secrets.token_urlsafe(24),
         worker_password=secrets.token_urlsafe(24),
         reader_password=secrets.token_urlsafe(24),
         redis_password=secrets.token_urlsafe(24),
+        redis_owner_password=secrets.token_urlsafe(24),
         flower_password=secrets.token_urlsafe(24),
         postgres_port=free_port(),
         redis_port=free_port(),
         flower_port=free_port(),
     )
-    write_secrets(home, made)
-    return made
 
 
 def write_secrets(home: Path, values: Secrets) -> None:

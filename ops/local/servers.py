@@ -49,5 +49,11 @@ def redis_up(home: Path, secrets: homes.Secrets, progress: Progress) -> homes.Se
 
 def start_redis(home: Path, secrets: homes.Secrets) -> None:
     """Start Redis on its port and write its pid file."""
-    process = redis.start(home / "redis", secrets.redis_port, secrets.redis_password, homes.log_file(home, "redis"))
+    process = redis.start(
+        home / "redis",
+        secrets.redis_port,
+        secrets.redis_password,
+        secrets.redis_owner_password,
+        homes.log_file(home, "redis"),
+    )
     processes.record(home / "run", "redis", process.pid, "")

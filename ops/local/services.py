@@ -10,7 +10,7 @@ from db.engine import make_engine
 from db.migrate import upgrade
 from db.roles import ANALYST, WRITER, create_login
 from ops.local import home as homes
-from ops.local import processes, servers
+from ops.local import processes, redis, servers
 from ops.local.errors import HomeUnusable, ServiceFailed
 from ops.local.programs import SUPERVISOR, WORKERS, programs
 from ops.local.servers import OWNER, Progress
@@ -93,7 +93,8 @@ def describe(settings: Settings, secrets: homes.Secrets) -> Services:
         database_url=database,
         owner_url=owner,
         analyst_url=analyst,
-        broker_url=settings.broker_url or f"redis://:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
+        broker_url=settings.broker_url
+        or f"redis://{redis.WORKER}:{secrets.redis_password}@127.0.0.1:{secrets.redis_port}/0",
         flower_url=f"http://127.0.0.1:{secrets.flower_port}",
         flower_user="tenor",
         flower_password=secrets.flower_password,

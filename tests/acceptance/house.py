@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from redis import Redis
 from sqlalchemy import text
 
 from db.engine import make_engine
 from ops.local import known
+from ops.local.home import read_secrets
 from ops.local.services import Services
 from workers.settings import Settings
 
@@ -114,6 +116,11 @@ class House:
         found = known(Settings(home=self.home))
         assert found is not None
         return found
+
+    def redis(self) -> Redis:
+        """Redis as its owner, who may do everything."""
+        secrets = read_secrets(self.home)
+        return Redis(port=secrets.redis_port, password=secrets.redis_owner_password)
 
     def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows straight from Postgres, past the command."""

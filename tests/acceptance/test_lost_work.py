@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import soundfile
-from redis import Redis
 
 from ops.local import processes, servers
 from tests.acceptance.house import House
@@ -58,7 +57,7 @@ def test_killed_workers_and_a_flushed_broker_change_no_value(
     # Then every message is gone while work is left.
     left = "SELECT 1 FROM stages WHERE state IN ('waiting', 'ready') AND job_id = :j LIMIT 1"
     if other.rows(left, j=job_id):
-        Redis.from_url(other.services.broker_url).flushall()
+        other.redis().flushall()
 
     assert other.ended(job_id) == "done"
     values = other.values(job_id)
@@ -83,7 +82,7 @@ def test_a_chain_sent_again_by_the_sweeper_keeps_its_root(other: House, archive:
         job_id = other.json("enqueue", str(folder))["job_id"]
         ready = "SELECT id FROM stages WHERE stage = 'extract' AND state = 'ready' AND sent_at IS NOT NULL"
         other.wait(lambda: other.rows(ready), "a batch waits for the gpu worker")
-        lost = Redis.from_url(other.services.broker_url)
+        lost = other.redis()
         lost.flushall()
     finally:
         os.kill(worker, signal.SIGCONT)

@@ -91,7 +91,7 @@ class Rig:
 
     def broker(self) -> Redis:
         """A client that goes straight to Redis."""
-        return Redis(port=self.secrets.redis_port, password=self.secrets.redis_password)
+        return Redis(port=self.secrets.redis_port, password=self.secrets.redis_owner_password)
 
     def enqueue(self, archive: Path, *options: str) -> int:
         return int(self.workers.json("enqueue", str(archive), *options)["job_id"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -149,7 +148,7 @@ def _database(house: House) -> dict[str, str]:
         "alignments' errors": "SELECT string_agg(concat(error, quality), ' ') FROM alignments",
     }
     found = {name: str(house.one(query)) for name, query in queries.items()}
-    redis = Redis.from_url(house.services.broker_url)
+    redis = house.redis()
     held = [redis.dump(key) for key in redis.keys("*")]
     return found | {"redis": repr(held)}
 

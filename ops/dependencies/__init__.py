@@ -1,0 +1,1 @@
+"""What Tenor is built on: known vulnerabilities (`make audit`) and licences (`make licences`)."""
