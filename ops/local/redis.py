@@ -17,9 +17,10 @@ from ops.local.errors import ServiceFailed
 from ops.local.home import last_lines
 
 WORKER = "tenor"
-#: What kombu, Celery, Flower and our own looks at queues need; `tests/security/test_broker.py` runs with no more.
+#: What kombu, Celery, Flower and our own looks at queues need; `tests/security/test_broker.py` runs with no more. The
+#: client library offers the last one of CLIENT to every server.
 COMMANDS = (
-    "+auth +hello +ping +select +time +info +client|setname +client|setinfo"
+    "+auth +hello +ping +select +time +info +client|setname +client|setinfo +client|maint_notifications"
     " +multi +exec +discard +watch +unwatch +eval +evalsha +script|load +script|exists"
     " +get +set +del +exists +expire +pexpire"
     " +lpush +rpush +rpop +brpop +llen"
