@@ -191,11 +191,34 @@ def enqueue(engine: Engine, archive: Path | str, profile: "Profile", options: "J
         return create_job(engine, archive, profile, options)
 
 
-def retry(engine: Engine, settings: "Settings", job_id: int) -> int:
-    """Put back to work what may succeed another time; returns how many pieces. Raises `NotFound`."""
+def retry(engine: Engine, settings: "Settings", job_id: int, code: str | None = None) -> int:
+    """Put back to work what may succeed another time, with `code` only what failed so; returns how many pieces.
+
+    Raises `NotFound`.
+    """
     from workers.jobs import retry_job
 
-    return retry_job(engine, settings, job_id)
+    return retry_job(engine, settings, job_id, code)
+
+
+def retry_all(engine: Engine, settings: "Settings", code: str | None = None) -> dict[int, int]:
+    """The same for every job that was not cancelled; returns how many pieces by job, of those that had some."""
+    from workers.errors import WORTH_RETRYING
+
+    with engine.connect() as conn:
+        found = conn.execute(
+            text("""
+                SELECT id FROM jobs j WHERE state <> 'cancelled' AND (
+                       EXISTS (SELECT FROM stages s WHERE s.job_id = j.id AND s.state = 'dead')
+                    OR EXISTS (SELECT FROM job_recordings r
+                                WHERE r.job_id = j.id AND r.state = 'failed' AND r.error_code = ANY(:worth)))
+                 ORDER BY id
+            """),
+            {"worth": list(WORTH_RETRYING)},
+        ).scalars()
+        jobs = list(found)
+    counts = {job_id: retry(engine, settings, job_id, code) for job_id in jobs}
+    return {job_id: count for job_id, count in counts.items() if count}
 
 
 def cancel(engine: Engine, job_id: int) -> int:

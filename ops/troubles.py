@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from db.errors import NotFound
+from workers.errors import WORTH_RETRYING
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,39 @@ class JobErrors:
     dead: list[DeadStage]
     manifest_problems: int
     manifest: list[ManifestProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """One kind of failure over all jobs."""
+
+    #: The stage whose work went dead; "": recordings that failed.
+    stage: str
+    code: str
+    count: int
+    jobs: list[int]
+    #: What the newest one says.
+    error: str
+    #: `tenor retry` tries it again.
+    retried: bool
+
+
+_GIVEN_UP = text("""
+SELECT stage, coalesce(error_code, 'unknown') AS code, count(*) AS units, array_agg(DISTINCT job_id) AS jobs,
+       coalesce((array_agg(error ORDER BY finished_at DESC NULLS LAST))[1], '') AS error, true AS retried
+  FROM stages WHERE state = 'dead' GROUP BY 1, 2
+ UNION ALL
+SELECT '', coalesce(error_code, 'unknown'), count(*), array_agg(DISTINCT job_id),
+       coalesce((array_agg(error ORDER BY job_id DESC))[1], ''), bool_and(coalesce(error_code, '') = ANY(:worth))
+  FROM job_recordings WHERE state = 'failed' GROUP BY 1, 2
+ ORDER BY 1 DESC, 3 DESC, 2
+""")
+
+
+def given_up(conn: Connection) -> list[GivenUp]:
+    """Everything that was given up or failed, over all jobs, by kind; dead work first."""
+    rows = conn.execute(_GIVEN_UP, {"worth": list(WORTH_RETRYING)})
+    return [GivenUp(row.stage, row.code, row.units, sorted(row.jobs), row.error, row.retried) for row in rows]
 
 
 _FAILURES = text("""

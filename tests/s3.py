@@ -1,5 +1,6 @@
 """A real S3 server (moto's) as a process of its own, and variables by which every S3 program finds it."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ops.local.home import free_port, port_in_use
+from ops.local.home import free_port
 
 KEYS = {"AWS_ACCESS_KEY_ID": "tenor", "AWS_SECRET_ACCESS_KEY": "s3cret-of-a-test", "AWS_REGION": "us-east-1"}
 
@@ -41,6 +42,12 @@ class Server:
         return [item["Key"] for item in self.client().list_objects_v2(Bucket=bucket).get("Contents", ())]
 
 
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
 @contextmanager
 def serving(host: str = "127.0.0.1", port: int | None = None) -> Iterator[Server]:
     """A server with nothing in it; it ends with the block."""
@@ -53,7 +60,7 @@ def serving(host: str = "127.0.0.1", port: int | None = None) -> Iterator[Server
     )
     try:
         deadline = time.monotonic() + 60
-        while not port_in_use(port):
+        while not _listens(host, port):
             assert process.poll() is None, "the S3 server ended"
             assert time.monotonic() < deadline, "the S3 server does not listen"
             time.sleep(0.05)

@@ -93,8 +93,8 @@ def cancel_job(engine: Engine, job_id: int) -> int:
     return int(given_up)
 
 
-def retry_job(engine: Engine, settings: Settings, job_id: int) -> int:
-    """Put what failed behind a job back to work, as far as another try can help.
+def retry_job(engine: Engine, settings: Settings, job_id: int, code: str | None = None) -> int:
+    """Put what failed behind a job back to work, as far as another try can help; with `code`, only what failed so.
 
     That is: stages that went dead, and recordings with an error that another time may not bring (`WORTH_RETRYING`).
     Returns how many units and recordings.
@@ -104,7 +104,8 @@ def retry_job(engine: Engine, settings: Settings, job_id: int) -> int:
         rows = conn.execute(
             text("""
                 SELECT s.id, s.stage, s.group_id, s.batch_id FROM stages s
-                 WHERE s.state = 'dead' AND (s.job_id = :job
+                 WHERE s.state = 'dead' AND (CAST(:code AS text) IS NULL OR s.error_code = :code)
+                   AND (s.job_id = :job
                     OR s.group_id IN (SELECT m.group_id FROM group_members m
                                         JOIN job_recordings r ON r.alignment_id = m.alignment_id
                                        WHERE r.job_id = :job AND r.state = 'failed')
@@ -113,7 +114,7 @@ def retry_job(engine: Engine, settings: Settings, job_id: int) -> int:
                                        WHERE r.job_id = :job AND r.state = 'failed'))
                  FOR UPDATE OF s
             """),
-            {"job": job_id},
+            {"job": job_id, "code": code},
         ).all()
         for row in rows:
             if row.batch_id is not None:
@@ -129,7 +130,8 @@ def retry_job(engine: Engine, settings: Settings, job_id: int) -> int:
         groups = [row.group_id for row in rows if row.group_id is not None]
         batches = [row.batch_id for row in rows if row.batch_id is not None]
         _reopen(conn, groups, batches)
-        again = _align_again(conn, job_id) + _score_again(conn, job_id, settings)
+        codes = [known for known in WORTH_RETRYING if code in (None, known)]
+        again = _align_again(conn, job_id, codes) + _score_again(conn, job_id, settings, codes)
         conn.execute(
             text("""
                 UPDATE jobs SET state = 'running', finished_at = NULL, error_code = NULL, error = NULL
@@ -180,7 +182,7 @@ def _reopen(conn: Connection, groups: list[int], batches: list[int]) -> None:
     )
 
 
-def _align_again(conn: Connection, job_id: int) -> int:
+def _align_again(conn: Connection, job_id: int, codes: Sequence[str]) -> int:
     rows = conn.execute(
         text("""
             SELECT DISTINCT a.id, coalesce(c.duration_s, 0) AS seconds, j.root_id
@@ -188,7 +190,7 @@ def _align_again(conn: Connection, job_id: int) -> int:
               JOIN recordings c ON c.id = a.recording_id JOIN jobs j ON j.id = r.job_id
              WHERE r.job_id = :job AND r.state = 'failed' AND a.error_code = ANY(:codes) ORDER BY a.id
         """),
-        {"job": job_id, "codes": list(WORTH_RETRYING)},
+        {"job": job_id, "codes": list(codes)},
     ).all()
     for row in rows:
         pend_again(conn, row.id)
@@ -198,7 +200,7 @@ def _align_again(conn: Connection, job_id: int) -> int:
     return len(rows)
 
 
-def _score_again(conn: Connection, job_id: int, settings: Settings) -> int:
+def _score_again(conn: Connection, job_id: int, settings: Settings, codes: Sequence[str]) -> int:
     rows: Sequence[tuple[int, int, uuid.UUID]] = [
         (row.alignment_id, row.profile_version_id, row.root_id)
         for row in conn.execute(
@@ -214,7 +216,7 @@ def _score_again(conn: Connection, job_id: int, settings: Settings) -> int:
                                       AND m.profile_version_id = r.profile_version_id)
                  ORDER BY r.alignment_id
             """),
-            {"job": job_id, "codes": list(WORTH_RETRYING)},
+            {"job": job_id, "codes": list(codes)},
         )
     ]
     for alignment_id, version_id, root_id in rows:

@@ -11,6 +11,7 @@ from db.errors import LeaseLost
 from workers import context, failures, logs
 from workers.errors import TurnOver
 from workers.leases import Lease, Renewer
+from workers.objects import held
 from workers.patience import transaction
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ def under_lease(
             # A shutdown does not wait for this: it is another worker's from now on, and nobody's fault.
             transaction(engine, claimed.lease.release, patience_s=1.0)
             raise
+        finally:
+            held.close_all()
         summary = following()
         logger.info("done: %s", summary)
         return summary

@@ -44,8 +44,25 @@ def _resume(engine: Engine, settings: Settings, job_id: int) -> Changed:
     return Changed("paused", False, f"Job {job_id} goes on; follow it: tenor status {job_id} --watch")
 
 
-def _retry(engine: Engine, settings: Settings, job_id: int) -> Changed:
-    count = jobs.retry(engine, settings, job_id)
+def retry_all(session: Session, code: str | None) -> None:
+    """Give the dead work of all jobs another chance."""
+    settings = load_settings()
+    found = jobs.retry_all(make_engine(access.reach(settings, session.say).database_url), settings, code)
+    if session.json_output:
+        session.document({"requeued": found})
+    elif found:
+        session.print(f"{sum(found.values()):,} pieces of work are ready again, of jobs {', '.join(map(str, found))}.")
+    else:
+        session.print("Nothing to retry.")
+
+
+def retrying(code: str | None) -> Change:
+    """The change that gives one job another chance, or only what failed with a code."""
+    return lambda engine, settings, job_id: _retry(engine, settings, job_id, code)
+
+
+def _retry(engine: Engine, settings: Settings, job_id: int, code: str | None) -> Changed:
+    count = jobs.retry(engine, settings, job_id, code)
     again = f"{count:,} pieces of work are ready again; follow them: tenor status {job_id} --watch"
     return Changed("requeued", count, again if count else f"Nothing to retry in job {job_id}.")
 
@@ -56,4 +73,4 @@ def _cancel(engine: Engine, settings: Settings, job_id: int) -> Changed:
     return Changed("cancelled", count, sentence)
 
 
-CHANGES: Mapping[str, Change] = {"pause": _pause, "resume": _resume, "retry": _retry, "cancel": _cancel}
+CHANGES: Mapping[str, Change] = {"pause": _pause, "resume": _resume, "cancel": _cancel}

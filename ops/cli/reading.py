@@ -61,6 +61,18 @@ def errors(session: Session, job_id: int | None, limit: int | None) -> None:
         session.say(f"Nothing failed in job {found.job_id}.")
 
 
+def all_errors(session: Session) -> None:
+    """What was given up and what failed, over all jobs."""
+    with reading(make_engine(access.look(load_settings()).database_url)) as conn:
+        found = troubles.given_up(conn)
+    if session.json_output:
+        session.document(found)
+    elif found:
+        tables.given_up(found, session)
+    else:
+        session.say("Nothing was given up, nothing failed.")
+
+
 def sql(session: Session, query: str, form: str) -> None:
     """Print the rows of one statement while they arrive."""
     psycopg2.extensions.set_wait_callback(stop_on_interrupt)

@@ -17,7 +17,7 @@ from ops.cli.session import Session
 from ops.cli.text import visible
 from ops.jobs import Backlog, JobStatus
 from ops.progress import clock
-from ops.troubles import FileError, JobErrors
+from ops.troubles import FileError, GivenUp, JobErrors
 
 if TYPE_CHECKING:
     from ops.local import Check
@@ -167,6 +167,18 @@ def job_errors(found: JobErrors, session: Session) -> None:
             table.add_row(str(stage.stage_id), stage.stage, str(stage.attempts), stage.code, _cell(stage.error))
         session.out.print(table)
         session.print(f"{found.dead_stages:,} dead; after the cause is gone: tenor retry {found.job_id}")
+
+
+def given_up(found: Sequence[GivenUp], session: Session) -> None:
+    """Kinds of failure over all jobs, and how to go on."""
+    table = _table("what", "error", ">how many", "jobs", "the newest says")
+    for kind in found:
+        jobs = ", ".join(map(str, kind.jobs[-5:])) + (", …" if len(kind.jobs) > 5 else "")
+        what = f"{kind.stage}, dead" if kind.stage else "recordings"
+        table.add_row(what, kind.code, f"{kind.count:,}", jobs, _cell(kind.error))
+    session.out.print(table)
+    if again := [kind.code for kind in found if kind.retried]:
+        session.print(f"When the cause is gone: tenor retry --all, or --code {again[0]}. To give up: tenor cancel JOB.")
 
 
 def _files(errors: Sequence[FileError], session: Session) -> None:

@@ -1,39 +1,24 @@
-"""What runs, what does not, and what to do about it."""
+"""What runs, what does not, and what to do about it; this machine in `machine`, what is shared in `shared`."""
 
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+import tomllib
 from pathlib import Path
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from db.engine import make_engine, place
-from db.errors import DatabaseProblem
-from db.migrate import check
 from ml.errors import TenorError
-from ops.local import processes
+from ops.local import machine, processes, shared
+from ops.local.checks import Check
 from ops.local.errors import HomeUnusable
 from ops.local.programs import SUPERVISOR, WORKERS
-from ops.local.services import known
+from ops.local.services import Services, known
 from workers.settings import Settings, load_settings, settings_file
 
 MIN_FREE_BYTES = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at."""
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str = ""
-
-
 def doctor() -> list[Check]:
-    """Look at settings, disk, database, broker, processes and models; starts and changes nothing."""
+    """Look at settings, machine, services, processes and models; starts nothing and changes nothing that stays."""
     checks = [
         Check(
             "python",
@@ -41,38 +26,44 @@ def doctor() -> list[Check]:
             sys.version.split()[0],
             "Use Python 3.11 or 3.12.",
         ),
+        *machine.libraries(),
     ]
     try:
         settings = load_settings()
     except TenorError as exc:
         return [*checks, Check("settings", False, str(exc), exc.hint)]
-    file = settings_file()
-    named = sorted(name for name in os.environ if name.startswith("TENOR_"))
-    source = f"{file if file.exists() else 'no file'}; variables: {', '.join(named) or 'none'}"
-    checks.append(Check("settings", True, source))
-    checks += [_disk(settings.home), *_models(settings)]
+    checks += [_settings(settings), _disk(settings.home), machine.memory(), *_models(settings), machine.gpu(settings)]
+    checks += machine.secrets(settings.home)
     try:
         services = known(settings)
     except HomeUnusable as exc:
         return [*checks, Check("services", False, str(exc), exc.hint)]
     if services is None:
         return [*checks, Check("services", False, "never started", "Run `tenor up`.")]
-    engine = make_engine(services.database_url)
-    try:
-        check(engine)
-        checks.append(Check("postgres", True, place(services.database_url)))
-    except DatabaseProblem as exc:
-        checks.append(Check("postgres", False, str(exc), exc.hint))
-    try:
-        Redis.from_url(services.broker_url, socket_timeout=3, socket_connect_timeout=3).ping()
-        checks.append(Check("redis", True, "answers"))
-    except (RedisError, OSError) as exc:
-        checks.append(Check("redis", False, type(exc).__name__, "Run `tenor up`."))
-    for name in (*WORKERS, "beat", "flower", SUPERVISOR):
-        pid = processes.running(settings.home / "run", name)
-        detail = f"process {pid}" if pid else f"not running; log: {settings.home / 'logs' / (name + '.log')}"
-        checks.append(Check(name, pid is not None, detail, "Run `tenor up`."))
-    return checks
+    return [*checks, *shared.look(services), *_processes(services)]
+
+
+def _settings(settings: Settings) -> Check:
+    """Where they come from; never what they are, since some hold passwords."""
+    file = settings_file()
+    named = sorted(name for name in os.environ if name.startswith("TENOR_"))
+    written = sorted(tomllib.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
+    source = f"{file} with {', '.join(written) or 'nothing'}" if file.is_file() else "no file"
+    return Check("settings", True, f"{source}; variables: {', '.join(named) or 'none'}")
+
+
+def _processes(services: Services) -> list[Check]:
+    """What `tenor up` keeps here; a machine that only gives commands to others' services runs none of it."""
+    home, names = services.settings.home, (*WORKERS, "beat", "flower", SUPERVISOR)
+    pids = {name: processes.running(home / "run", name) for name in names}
+    settings = services.settings
+    if settings.database_url is not None and settings.broker_url is not None and not any(pids.values()):
+        return []
+    found = []
+    for name, pid in pids.items():
+        detail = f"process {pid}" if pid else f"not running; log: {home / 'logs' / (name + '.log')}"
+        found.append(Check(name, pid is not None, detail, "Run `tenor up`."))
+    return found
 
 
 def _disk(home: Path) -> Check:

@@ -340,6 +340,20 @@ def test_what_a_killed_process_held_is_removed_by_the_next(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "scratch" / "held").iterdir() if path.is_dir()] == [mine.folder.name]
 
 
+def test_a_unit_of_work_leaves_nothing_also_when_an_error_holds_on_to_it(tmp_path: Path) -> None:
+    mine = Held(Settings(home=tmp_path))
+    try:
+        raise ValueError("its frame knows the folder")
+    except ValueError as exc:
+        kept = exc
+        assert mine.folder.is_dir()
+    held.close_all()
+
+    assert kept.__traceback__ is not None
+    assert not list((tmp_path / "scratch" / "held").iterdir())
+    mine.close()
+
+
 def test_an_index_walks_in_the_order_of_a_disk_and_finds_what_lies_beside(tmp_path: Path) -> None:
     from workers.files import audio_files
 

@@ -11,6 +11,8 @@ from sqlalchemy import text
 from db.engine import make_engine
 from db.errors import InvalidScores, LeaseLost
 from ml.errors import ModelError
+from ops.jobs import retry_all
+from ops.troubles import given_up
 from tests.integration.planting import Plant
 from tests.integration.working import TRIES, Work
 from workers import claims
@@ -330,3 +332,47 @@ def test_retry_takes_up_recordings_that_another_time_may_save(
         ready = conn.execute(text("SELECT stage FROM stages WHERE state = 'ready' ORDER BY stage")).scalars().all()
         assert ready == ["align", "extract"]
         assert conn.execute(text("SELECT state FROM jobs")).scalar() == "running"
+
+
+def test_what_was_given_up_over_all_jobs_is_told_by_kind_and_retried_by_kind(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given dead work of two jobs, of one kind each, and a recording that nothing can save
+    monkeypatch.setattr("workers.dispatch.send", lambda *_: 0)
+    engine = make_engine(database_url)
+    with engine.begin() as conn:
+        plant = Plant(conn)
+        work = Work(plant, plant.archive(), plant.version(plant.profile(), 1), Settings())
+        first, second = work.job(state="done"), work.job(state="done")
+        for job, code in ((first, "worker_lost"), (second, "stage_too_long")):
+            (alignment,) = work.pending(job, 1)
+            work.group(job, [alignment])
+            for table in ("alignments", "job_recordings"):
+                column = "id" if table == "alignments" else "alignment_id"
+                conn.execute(
+                    text(f"UPDATE {table} SET state = 'failed', error_code = :c, error = '-' WHERE {column} = :a"),
+                    {"c": code, "a": alignment},
+                )
+            work.admit()
+            for change in (
+                "state = 'running', attempt = 1, tries = 1, owner = 'x', lease_until = now()",
+                "state = 'dead', owner = NULL, lease_until = NULL, finished_at = now(), error = 'It fell.'",
+            ):
+                conn.execute(
+                    text(f"UPDATE stages SET {change}, error_code = :c WHERE job_id = :j"), {"c": code, "j": job}
+                )
+
+    with engine.connect() as conn:
+        found = {(kind.stage, kind.code): kind for kind in given_up(conn)}
+    assert list(found)[:2] == [("align", "stage_too_long"), ("align", "worker_lost")]
+    assert found["align", "worker_lost"].jobs == [first] and found["align", "worker_lost"].error == "It fell."
+    assert not found["", "worker_lost"].retried
+
+    # When one kind is retried, then the other stays where it is
+    assert retry_all(engine, Settings(), "worker_lost") == {first: 1}
+    with engine.connect() as conn:
+        states = dict(conn.execute(text("SELECT job_id, state FROM stages")).tuples().all())
+    assert states[second] == "dead" and states[first] in ("waiting", "ready")
+    assert retry_all(engine, Settings()) == {second: 1}
+    with engine.connect() as conn:
+        assert not [kind for kind in given_up(conn) if kind.stage]

@@ -40,6 +40,7 @@ class Held:
             self._lock = os.open(_lock_of(self.folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._close = weakref.finalize(self, _release, self.folder, self._lock)
+        _open.add(self)
 
     def close(self) -> None:
         """Remove the folder now."""
@@ -103,6 +104,20 @@ class Held:
         self._brought = 0
         with _locked(self._scratch):
             evict(self._scratch / "objects", self.limit_bytes - max(size, self.limit_bytes // _SHARE))
+
+
+#: Those of this process that are still there.
+_open: "weakref.WeakSet[Held]" = weakref.WeakSet()
+
+
+def close_all() -> None:
+    """Remove every folder of this process: its unit of work is over.
+
+    An error that became a recording's result keeps frames alive, and with them what they have looked at.
+    """
+    for held in list(_open):
+        held.close()
+        _open.discard(held)
 
 
 def evict(folder: Path, limit_bytes: int) -> None:

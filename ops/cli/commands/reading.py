@@ -30,15 +30,22 @@ def status(
 def errors(
     job: AnyJob = None,
     limit: Annotated[int, typer.Option(min=0, help="So many at most; 0: all.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Of all jobs, by kind: what is dead, what failed.")] = False,
     json: Json = False,
 ) -> None:
     """List the recordings of a job (the newest one) that failed and why, and work that was given up."""
     from ops.cli.session import session
 
+    if everything and job is not None:
+        raise typer.BadParameter("give a job's number or --all")
     with session(json) as current:
+        from ops.cli.reading import all_errors
         from ops.cli.reading import errors as run
 
-        run(current, job, limit or None)
+        if everything:
+            all_errors(current)
+        else:
+            run(current, job, limit or None)
 
 
 @commands.command()

@@ -6,6 +6,7 @@ import typer
 
 from ops.cli.options import (
     Aligner,
+    AnyJob,
     Archive,
     ChannelsOption,
     Job,
@@ -95,9 +96,26 @@ def resume(job: Job, json: Json = False) -> None:
 
 
 @commands.command()
-def retry(job: Job, json: Json = False) -> None:
+def retry(
+    job: AnyJob = None,
+    everything: Annotated[bool, typer.Option("--all", help="Of all jobs.")] = False,
+    code: Annotated[
+        str | None, typer.Option(help="Only what failed with this error, as `tenor errors` has it.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Give work that was given up another chance, once its cause is gone."""
-    _change("retry", job, json)
+    from ops.cli.session import session
+
+    if (job is None) != everything:
+        raise typer.BadParameter("give a job's number or --all")
+    with session(json) as current:
+        from ops.cli.changes import change, retry_all, retrying
+
+        if job is None:
+            retry_all(current, code)
+        else:
+            change(current, job, retrying(code))
 
 
 @commands.command()
