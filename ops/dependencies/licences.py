@@ -42,13 +42,18 @@ def licence(name: str) -> str:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return "not installed"
-    if expression := about.get("License-Expression"):
+    if expression := _said(about, "License-Expression"):
         return expression
     classes = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License :: ")]
     if classes:
         return ", ".join(sorted(set(classes)))
-    written = (about.get("License") or "").strip().partition("\n")[0]
+    written = _said(about, "License").strip().partition("\n")[0]
     return written if 0 < len(written) <= 80 else "see its files"
+
+
+def _said(about: metadata.PackageMetadata, field: str) -> str:
+    """A field that may not be there."""
+    return about[field] or "" if field in about else ""
 
 
 def behind(names: Iterable[str]) -> set[str]:
