@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help alerts audit licences setup demo accuracy test lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts audit licences setup demo accuracy test test-hosts lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ demo: setup ## analyse the bundled sample archive and show what it holds
 
 test: setup ## pass the tests
 	@$(BIN)/python -m pytest
+
+test-hosts: setup ## two hosts in network namespaces share one broker, database and S3 (needs root)
+	@$(BIN)/python -m pytest tests/hosts/two_hosts.py
 
 lint: setup ## lint and formatting
 	@$(BIN)/ruff check .
