@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help alerts audit licences setup demo accuracy test test-hosts lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts audit licences setup demo accuracy test test-hosts test-compose test-all lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -20,6 +20,11 @@ test: setup ## pass the tests
 
 test-hosts: setup ## two hosts in network namespaces share one broker, database and S3 (needs root)
 	@$(BIN)/python -m pytest tests/hosts/two_hosts.py
+
+test-compose: setup ## docker-compose.yml for real, in containers: as root on Debian, 20 GB, half an hour the first time
+	@$(BIN)/python -m pytest -v --capture=sys --durations=0 tests/compose
+
+test-all: test test-hosts test-compose ## every test there is
 
 lint: setup ## lint and formatting
 	@$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from celery import Celery, signals
 from kombu import Queue
 
 from ml.errors import TenorError
-from workers import broker, limits
+from workers import broker, limits, pulse
 from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_RUN_STAGE, TASK_OF_STAGE
 from workers.settings import Settings, load_settings
 
@@ -108,7 +108,8 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-app = make_app(load_settings())
+_settings = load_settings()
+app = make_app(_settings)
 
 
 class RouteMissing(TenorError):
@@ -145,12 +146,23 @@ def _dress_logs(logger: logging.Logger, **_: Any) -> None:
     logs.dress(logger, load_settings().log_format)
 
 
+@signals.heartbeat_sent.connect
+def _pulse(**_: Any) -> None:
+    """Sent by the main process, also while its children are at work."""
+    pulse.touch(_settings.pulse_file)
+
+
+@signals.beat_init.connect
+def _pulse_of_beat(**_: Any) -> None:
+    signals.after_task_publish.connect(_pulse)
+
+
 @signals.worker_ready.connect
 def _watch_over(**_: Any) -> None:
     """Notice when this worker no longer hears its queues."""
     from workers import ears
 
-    ears.listen(app, _own_queues(), load_settings().deaf_s)
+    ears.listen(app, _own_queues(), _settings.deaf_s)
 
 
 @signals.worker_process_init.connect

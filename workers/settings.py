@@ -1,7 +1,8 @@
 """Every setting of Tenor in one place, read from `TENOR_*` variables and a TOML file, validated at start.
 
-Precedence: environment variable, then the file (`TENOR_CONFIG`, else `tenor.toml` in `TENOR_HOME`), then the default.
-An empty variable counts as unset.
+Precedence: environment variable, then a secret's file (in the folder `TENOR_SECRETS_DIR`, named as the variable in
+small letters: `tenor_database_url`), then the TOML file (`TENOR_CONFIG`, else `tenor.toml` in `TENOR_HOME`), then the
+default. An empty variable counts as unset.
 """
 
 import os
@@ -14,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -128,8 +130,10 @@ class Settings(BaseSettings):
     drift_days: Seconds = 7.0
     #: torch threads per worker process; 0: half of the cores, at least one.
     threads: Annotated[int, Field(ge=0)] = 0
+    #: File that workers and beat touch every few seconds while they hear Redis, for health checks; None: no file.
+    pulse_file: Path | None = None
 
-    @field_validator("home", "unpacked_dir", "scratch_dir", "models_dir", "data_dir")
+    @field_validator("home", "unpacked_dir", "scratch_dir", "models_dir", "data_dir", "pulse_file")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return None if folder is None else folder.expanduser().absolute()
@@ -210,7 +214,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+        file = TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+        if folder := os.environ.get("TENOR_SECRETS_DIR"):
+            return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder), file
+        return init_settings, env_settings, file
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -218,12 +225,14 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises `SettingsInvalid` with every mistake in one sentence each, without values, since URLs hold passwords.
     """
-    known = {f"TENOR_{name.upper()}" for name in Settings.model_fields} | {"TENOR_CONFIG"}
+    known = {f"TENOR_{name.upper()}" for name in Settings.model_fields} | {"TENOR_CONFIG", "TENOR_SECRETS_DIR"}
     unknown = sorted(name for name in os.environ if name.startswith("TENOR_") and name not in known)
     if unknown:
         raise SettingsInvalid(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
     if (named := os.environ.get("TENOR_CONFIG")) and not Path(named).is_file():
         raise SettingsInvalid("TENOR_CONFIG names a file that does not exist")
+    if (named := os.environ.get("TENOR_SECRETS_DIR")) and not Path(named).is_dir():
+        raise SettingsInvalid("TENOR_SECRETS_DIR names a folder that does not exist")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as exc:
@@ -234,7 +243,7 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsInvalid("; ".join(mistakes)) from None
     except OSError as exc:
         raise SettingsInvalid(
-            f"{settings_file()} cannot be read: {exc.strerror}",
+            f"{exc.filename or settings_file()} cannot be read: {exc.strerror}",
             hint="Check that path's owner, or set TENOR_HOME to a folder that you may read and write.",
         ) from exc
     except ValueError as exc:
@@ -242,6 +251,11 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _written(name: str) -> str:
-    """Where a setting was written: the variable, else the file."""
+    """Where a setting was written: the variable, else the secret, else the file."""
     variable = f"TENOR_{name.upper()}"
-    return variable if os.environ.get(variable) else f"{name} in {settings_file()}"
+    if os.environ.get(variable):
+        return variable
+    secrets = os.environ.get("TENOR_SECRETS_DIR")
+    if secrets and (Path(secrets) / variable.lower()).is_file():
+        return f"the secret {variable.lower()}"
+    return f"{name} in {settings_file()}"

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from db.engine import make_engine
 from db.errors import DatabaseBusy, DatabaseUnavailable, SchemaOutdated
 from db.migrate import PUBLIC_VIEWS, VIEWS, check, current, downgrade, head, is_current, upgrade
 from db.tables import Base
+from tests.integration.conftest import Server
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -246,6 +248,53 @@ def test_migrations_run_from_a_folder_with_a_space_in_its_name(empty_database: s
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(str(place))
     assert current(make_engine(empty_database)) == head()
+
+
+def test_logins_are_made_from_the_urls_of_who_uses_them(server: Server, empty_database: str, tmp_path: Path) -> None:
+    # Given secrets as compose lays them: the owner's, a worker's and an analyst's URL
+    worker, reader = f"{server.mark}_w", f"{server.mark}_a"
+    plain = make_url(empty_database).set(drivername="postgresql")
+    urls = {"tenor_owner_url": plain}
+    urls["tenor_database_url"] = plain.set(username=worker, password="first/one")
+    urls["tenor_analyst_url"] = plain.set(username=reader, password="second one")
+
+    def migrate() -> "subprocess.CompletedProcess[str]":
+        for name, url in urls.items():
+            (tmp_path / name).write_text(url.render_as_string(hide_password=False) + "\n")
+        return subprocess.run(
+            [sys.executable, "-m", "migrations", "--logins"],
+            cwd=REPOSITORY,
+            env={**os.environ, "TENOR_SECRETS_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def ask(name: str, statement: str) -> str:
+        engine = make_engine(urls[name].render_as_string(hide_password=False))
+        with engine.connect() as conn:
+            return str(conn.execute(text(statement)).scalar())
+
+    try:
+        # When they are made, and made again with another password
+        assert (migrate().returncode, migrate().stderr) == (0, "")
+        urls["tenor_database_url"] = urls["tenor_database_url"].set(password="third")
+        assert migrate().returncode == 0
+
+        # Then the one works, the other only reads the views
+        assert ask("tenor_database_url", "SELECT count(*) FROM scores") == "0"
+        assert ask("tenor_analyst_url", "SELECT count(*) FROM utterance_emotions") == "0"
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            ask("tenor_analyst_url", "SELECT count(*) FROM scores")
+        with pytest.raises(ProgrammingError, match="must be owner"):
+            ask("tenor_database_url", "DROP TABLE scores")
+
+        # And the owner is nobody's login to work with
+        urls["tenor_database_url"] = plain
+        refused = migrate()
+        assert refused.returncode == 2 and "TENOR_DATABASE_URL must name a login of its own" in refused.stderr
+    finally:
+        server.run(f"DROP ROLE IF EXISTS {worker}", f"DROP ROLE IF EXISTS {reader}")
 
 
 def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:

@@ -86,3 +86,33 @@ def test_a_sweeper_slower_than_leases_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TENOR_SWEEP_S", "200")
     with pytest.raises(SettingsInvalid, match="sweep_s"):
         load_settings()
+
+
+def test_a_secret_goes_after_the_variable_and_before_the_file(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "tenor.toml").write_text('profile = "file"\ndatabase_url = "postgresql://file@db/x"\n')
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "tenor_database_url").write_text("postgresql://secret@db/x\n")
+    (secrets / "tenor_profile").write_text("secret")
+    (secrets / "redis_password").write_text("somebody else's")
+    monkeypatch.setenv("TENOR_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("TENOR_PROFILE", "variable")
+
+    settings = load_settings()
+
+    assert settings.profile == "variable"
+    assert settings.database_url == "postgresql+psycopg2://secret@db/x"
+
+
+def test_a_mistake_in_a_secret_is_named_without_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tenor_broker_url").write_text("http://:hunter2@redis")
+    monkeypatch.setenv("TENOR_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingsInvalid, match="the secret tenor_broker_url: it must start with redis") as mistake:
+        load_settings()
+    assert "hunter2" not in str(mistake.value)
+
+    monkeypatch.setenv("TENOR_SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(SettingsInvalid, match="TENOR_SECRETS_DIR"):
+        load_settings()
