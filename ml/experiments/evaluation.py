@@ -87,6 +87,11 @@ def _items(
     skipped = Skipped()
     everything = list(corpus(name, place, skipped))
     if split is not None:
+        there = sorted({item.split for item in everything if item.split})
+        if split not in there:
+            raise DataUnsuitable(
+                f"{name} in {place} has no split {split}", hint=f"It has {', '.join(there) or 'none'}."
+            )
         everything = [item for item in everything if item.split == split]
     items = list(of_classes(everything, wanted))
     if not items:

@@ -46,6 +46,11 @@ def leave_one_out(groups: Sequence[str]) -> dict[str, Indices]:
 def k_fold(groups: Sequence[str], k: int, seed: int) -> dict[str, Indices]:
     """k test sets of whole groups, about equally large: the largest groups first, each to the smallest set."""
     names, sizes = np.unique(np.asarray(groups), return_counts=True)
+    if len(names) < 2:
+        raise SplitImpossible(
+            "everything is of one speaker, and who is tested must not be who was learned from",
+            hint="Use a corpus with more speakers; csv has them in its column speaker.",
+        )
     if not 2 <= k <= len(names):
         raise SplitImpossible(f"{k} folds cannot be made of {len(names)} groups")
     order = np.random.default_rng(seed).permutation(len(names))

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ml.errors import TenorError
 from ml.training.checkpoint import CheckpointUnreadable, read_checkpoint, write_checkpoint
 
 Batch = TypeVar("Batch")
@@ -26,6 +27,13 @@ Batch = TypeVar("Batch")
 CHECKPOINT_S = 30.0
 #: Writing checkpoints takes at most this share of the time.
 CHECKPOINT_SHARE = 0.05
+
+
+class TrainingDiverged(TenorError):
+    """The weights are no numbers any more."""
+
+    code = "training_diverged"
+    hint = "Train with a lower --rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,7 @@ def fit(
     """Train in place, from `checkpoint` if that exists; ends with the best weights (or the last, without patience).
 
     On the CPU, with the same number of threads, a run that was killed and resumed ends with equal weights.
+    Raises `TrainingDiverged`.
     """
     run = _Run(task, schedule, seed, device, checkpoint)
     run.restore()
@@ -170,6 +179,9 @@ class _Run:
             self.sums[name] = self.sums[name] + value.detach() if name in self.sums else value.detach()
 
     def look(self) -> Progress:
+        # A single loss may overflow in half precision and be passed over; weights that did never come back.
+        if not all(bool(weights.isfinite().all()) for weights in self.task.module.parameters()):
+            raise TrainingDiverged(f"training diverged before step {self.history.step}")
         self.task.module.eval()
         figures = self.task.judge()
         step, last = self.history.step, self.history.rows[-1]["step"] if self.history.rows else 0

@@ -49,6 +49,8 @@ def test_training_keeps_an_item_of_every_class() -> None:
 def test_what_cannot_be_split_is_said() -> None:
     with pytest.raises(SplitImpossible, match="3 folds cannot be made of 2"):
         k_fold(["a", "b", "a"], 3, seed=1)
+    with pytest.raises(SplitImpossible, match="of one speaker"):
+        k_fold(["a", "a"], 1, seed=1)
     with pytest.raises(SplitImpossible, match="two groups"):
         leave_one_out(["a", "a"])
     with pytest.raises(SplitImpossible, match="no speaker can be spared"):

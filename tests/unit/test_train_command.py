@@ -140,6 +140,15 @@ def test_the_trained_profile_is_measured_on_another_corpus(world: Path, tmp_path
     assert any("was trained on " in note for note in found["notes"])
 
 
+def test_a_split_that_a_corpus_does_not_have_is_told_with_those_it_has(tmp_path: Path) -> None:
+    write_meld(tmp_path / "MELD", dialogues=1)
+    command = ["evaluate", "mini", "--corpus", "meld", str(tmp_path / "MELD"), "--split", "validation"]
+
+    done = CliRunner().invoke(app, command, env={"TENOR_HOME": str(tmp_path)})
+
+    assert done.exit_code == 1 and "no split validation" in done.output and "dev, test, train" in done.output
+
+
 def test_the_faithful_run_makes_the_models_of_the_published_profile(world: Path, tmp_path: Path) -> None:
     from ml.bundles import read_meta
     from ml.profiles import load_profile

@@ -67,6 +67,17 @@ def test_training_stops_without_gain_and_keeps_the_best_weights(tmp_path: Path) 
     assert all(torch.equal(task.kept[name], tensor) for name, tensor in task.module.state_dict().items())
 
 
+def test_weights_that_are_no_numbers_any_more_end_a_run_with_what_to_do(tmp_path: Path) -> None:
+    from ml.training.trainer import TrainingDiverged, fit
+
+    schedule = replace(SCHEDULE, rate=1e30, clip=None)
+    with pytest.raises(TrainingDiverged) as raised:
+        fit(Circles(), schedule, seed=1, device="cpu", checkpoint=tmp_path / "c", checkpoint_s=0.0)
+
+    assert "--rate" in raised.value.hint
+    assert not (tmp_path / "c").exists(), "nothing broken is kept to be resumed from"
+
+
 def test_a_fixed_schedule_takes_all_steps_and_keeps_the_last_weights(tmp_path: Path) -> None:
     task, history = run(tmp_path / "c", schedule=replace(SCHEDULE, patience=None, steps=23))
 
