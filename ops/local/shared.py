@@ -120,7 +120,7 @@ def _artifacts(services: Services) -> Check:
     root = services.settings.artifacts
     shown = root.partition("?")[0]
     try:
-        store, path = artifacts.place(f"{root}/probes/{uuid.uuid4().hex}")
+        store, path = artifacts.place(f"{root}/.probe-{uuid.uuid4().hex}")
         with answering("a probe"):
             if not root.startswith("s3://"):
                 store.makedirs(path.rpartition("/")[0], exist_ok=True)
