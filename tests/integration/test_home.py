@@ -1,14 +1,17 @@
 """A home made anew where another one was."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from db.engine import make_engine
+from ops.local import home as homes
 from ops.local import services
 from ops.local.postgres import Postgres
 from ops.local.servers import postgres_of
@@ -78,3 +81,18 @@ def test_a_home_that_has_been_up_takes_up_the_data_folder_of_earlier_releases(ho
     postgres.folder.unlink()
     up(home)
     assert postgres_of(home).data == named
+
+
+def test_a_password_that_was_taken_out_is_made_anew_and_the_others_stay(tmp_path: Path) -> None:
+    homes.prepare(tmp_path)
+    before = homes.read_secrets(tmp_path)
+    noted = asdict(before)
+    del noted["worker_password"], noted["redis_owner_password"]
+    (tmp_path / "secrets.json").write_text(json.dumps(noted))
+
+    after = homes.read_secrets(tmp_path)
+
+    assert after.worker_password not in {before.worker_password, ""} and after.redis_owner_password
+    assert after.owner_password == before.owner_password
+    assert homes.read_secrets(tmp_path) == after
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
