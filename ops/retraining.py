@@ -101,7 +101,12 @@ def start(engine: Engine, settings: "Settings", profile: str, plan: Mapping[str,
     with engine.begin() as conn:
         profile_id = profile_of(conn, profile, settings)
         if not now and not due.new_labels(conn, profile_id):
-            raise NothingNew(f"no label came since the last run of {profile}")
+            ever = conn.execute(
+                text("SELECT EXISTS (SELECT FROM training_runs WHERE profile_id = :p)"), {"p": profile_id}
+            )
+            raise NothingNew(
+                f"no label came since the last run of {profile}" if ever.scalar_one() else "there are no labels yet"
+            )
         run_id = due.insert(conn, profile_id, dict(plan), "hand")
     assert run_id is not None
     runner.go_on(app, engine, settings)

@@ -189,7 +189,9 @@ def _outlook(session: Session, engine: Engine, settings: Settings, profile: str)
     if found.corpora:
         session.print(f"measured on as well: {', '.join(found.corpora)}")
     session.print(
-        f"It would be refused: {found.refusal}" if found.refusal else f"Enough to retrain: {', '.join(found.sides)}."
+        f"It would be refused: {found.refusal}"
+        if found.refusal
+        else f"There is enough to retrain {' and '.join(found.sides)}."
     )
 
 

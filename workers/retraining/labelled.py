@@ -1,6 +1,6 @@
 """Labels of the database as items to train on: resolved, with the audio of the archives they are about."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -43,12 +43,18 @@ def labelled_utterances(
 
 
 def items_of(
-    conn: Connection, found: Sequence[Target], *, clips: Path | None = None, skipped: Skipped | None = None
+    conn: Connection,
+    found: Sequence[Target],
+    *,
+    clips: Path | None = None,
+    skipped: Skipped | None = None,
+    counted: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[tuple[Target, LabelledUtterance]]:
-    """Each target whose sound can be had, and its item."""
+    """Each target whose sound can be had, and its item; `counted` is told how many of how many were looked for."""
     skipped = Skipped() if skipped is None else skipped
     items = []
-    for target, row, root in _with_audio(conn, found):
+    for done, (target, row, root) in enumerate(_with_audio(conn, found)):
+        counted(done, len(found))
         audio = located(root.folder, row.path)
         try:
             with root.here(row.path):

@@ -41,9 +41,14 @@ def _work(own: Run, watch: Watch) -> Commit:
         until = conn.execute(text("SELECT max(imported_at) FROM labels")).scalar()
         trusted = {data.key(item) for one in data.corpora(conn, own.profile_id) for item in one.manifest.items}
     skipped = Skipped()
-    watch("reading labels", 0, 1)
+
+    def counted(done: int, of: int) -> None:
+        watch("reading labels", done, of)
+        watch.check()
+
     with engine.connect() as conn:
-        found = items_of(conn, list(targets(conn)), clips=context.settings().models / "clips", skipped=skipped)
+        clips = context.settings().models / "clips"
+        found = items_of(conn, list(targets(conn)), clips=clips, skipped=skipped, counted=counted)
     with engine.begin() as conn:
         items = [item for _, item in found if item.label in champion.spec["labels"]]
         decided = data.divide(
@@ -133,6 +138,7 @@ def _checked(
     from ml.gate.features import pooled
     from ml.gate.labels import check_labels
 
+    watch("looking at labels", 0, 1)
     new = data.some([item for item in items if data.key(item) not in trusted], MOST_CHECKED)
     known = data.some([item for item in items if data.key(item) in trusted], MOST_CHECKED)
     looked = [*new, *known]
