@@ -24,10 +24,18 @@ make tenor_owner_url "postgresql://tenor_owner:$(cat postgres_password)@postgres
 make tenor_database_url "postgresql://tenor_worker:$(random)@postgres:5432/tenor"
 make tenor_analyst_url "postgresql://tenor_reader:$(random)@postgres:5432/tenor"
 make tenor_broker_url "redis://tenor:$(cat redis_password)@redis:6379/0"
-# All that Celery needs, nothing that stops, empties or reconfigures the server. Redis keeps the hash alone.
+# What kombu, Celery, Flower and Tenor's own looks at queues need and nothing else: the list of ops/local/redis.py, but
+# that a Redis refuses to start over a subcommand of CLIENT that it does not know, so that those of administrators are
+# taken away instead. Redis keeps the hash alone.
+commands="+client -@admin +auth +hello +ping +select +time +info \
++multi +exec +discard +watch +unwatch +eval +evalsha +script|load +script|exists \
++get +set +del +exists +expire +pexpire \
++lpush +rpush +rpop +brpop +llen \
++hset +hget +hdel +hlen +sadd +srem +smembers +zadd +zrem +zrange +zrangebyscore +zrevrangebyscore \
++publish +subscribe +unsubscribe +psubscribe +punsubscribe"
 hash=$(sha256sum <redis_password | cut -d ' ' -f 1)
 make redis_users.acl "user default off
-user tenor on #$hash ~* &* +@all -@admin -@dangerous +info
+user tenor on #$hash ~* &* -@all $commands
 "
 make flower_basic_auth "tenor:$(random)"
 make grafana_password "$(random)"

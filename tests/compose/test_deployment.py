@@ -41,6 +41,11 @@ def test_an_archive_becomes_rows_that_an_analyst_reads(stack: Stack) -> None:
     assert {row["label"] for row in rows} >= {"angry", "happy", "sad", "neutral"}
 
 
+def test_what_lies_elsewhere_is_not_enqueued(stack: Stack) -> None:
+    refused = stack.tenor("enqueue", "/opt/tenor/ops/samples/archive", check=False)
+    assert refused.returncode == 1 and "TENOR_ALLOWED_ROOTS" in refused.stdout + refused.stderr
+
+
 def test_nobody_works_with_the_owners_login(stack: Stack) -> None:
     logins = stack.truth(
         "SELECT string_agg(DISTINCT usename, ' ') FROM pg_stat_activity WHERE application_name LIKE 'tenor/%'"
@@ -88,6 +93,14 @@ def test_flower_answers_who_has_the_password(stack: Stack) -> None:
     assert flower(stack, None) == 401
     assert flower(stack, "tenor:wrong") == 401
     assert flower(stack, login) == 200
+
+
+def test_prometheus_reads_the_exporter_when_asked_for(stack: Stack) -> None:
+    assert not stack.containers("exporter")
+    stack.up("exporter", "prometheus", profile="monitoring")
+    query = "/api/v1/query?query=up%7Bjob%3D%22tenor%22%7D"
+    found = stack.wait(lambda: json.loads(page(stack.prometheus_port, query)[1])["data"]["result"], "a first reading")
+    assert found[0]["value"][1] == "1", found
 
 
 def test_a_worker_killed_in_the_middle_costs_nothing(stack: Stack) -> None:
@@ -172,7 +185,13 @@ def redis(stack: Stack, command: str) -> str:
 
 def flower(stack: Stack, login: str | None) -> int:
     """Status of Flower's page of tasks."""
-    connection = http.client.HTTPConnection("127.0.0.1", stack.flower_port, timeout=20)
+    return page(stack.flower_port, "/tasks", login)[0]
+
+
+def page(port: int, path: str, login: str | None = None) -> tuple[int, str]:
+    """Status and content of a page that is published on loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     headers = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
-    connection.request("GET", "/tasks", headers=headers)
-    return connection.getresponse().status
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    return response.status, response.read().decode()

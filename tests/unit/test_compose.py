@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ops.local.programs import WORKERS
+from ops.local.redis import COMMANDS
 from workers.queues import QUEUES
 from workers.settings import Settings
 
@@ -175,6 +176,8 @@ def test_secrets_are_made_once_and_for_their_owner(tmp_path: Path) -> None:
     passwords = [made["redis_password"], made["postgres_password"], made["grafana_password"]]
     assert len(set(passwords)) == 3 and all(len(password) == 32 for password in passwords)
     assert made["redis_password"] not in made["redis_users.acl"] and "user default off" in made["redis_users.acl"]
+    allowed = made["redis_users.acl"].split("-@all ")[1].split()
+    assert allowed == ["+client", "-@admin", *(each for each in COMMANDS.split() if not each.startswith("+client|"))]
     settings = Settings(
         database_url=made["tenor_database_url"],
         owner_url=made["tenor_owner_url"],
