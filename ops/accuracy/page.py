@@ -56,7 +56,7 @@ def _context(report: Report) -> list[str]:
         f"The shipped text model trained for {stage['steps']} steps more on the same texts, with the {lines} lines "
         f"before each in its dialogue as a second segment (“other: … same: …”, newest first, at most 40 "
         f"tokens, which the CNN does not see), and without them. It has learned from MELD’s training labels before, "
-        f"in both cases alike. MELD’s development file, {report['n']} lines:"
+        f"in both cases alike. A row that is missing was not computed. MELD’s development file, {report['n']} lines:"
     )
     return [
         "## The text model with what was said before",
