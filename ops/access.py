@@ -100,6 +100,7 @@ def _named(settings: Settings) -> Access:
         database_url=settings.database_url,
         analyst_url=settings.analyst_url or settings.database_url,
         broker_url=settings.broker_url,
+        flower_url=settings.flower_url,
         home=settings.home,
     )
 
@@ -109,7 +110,7 @@ def _of(settings: Settings, services: "Services") -> Access:
         database_url=services.database_url,
         analyst_url=services.analyst_url,
         broker_url=services.broker_url,
-        flower_url=services.flower_url,
+        flower_url=settings.flower_url or services.flower_url,
         flower_user=services.flower_user,
         flower_password=services.flower_password,
         home=settings.home,

@@ -93,6 +93,23 @@ class Backlog:
     dead: int
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stage that a worker holds at this moment."""
+
+    stage: str
+    #: Of its unit; None for the walk of an archive, whose size nobody knows yet.
+    recordings: int | None
+    #: Of audio (align) or of speech.
+    minutes: float | None
+    #: How far it is, in the worker's words; None as long as it has said nothing.
+    progress: str | None
+    elapsed_s: float
+    host: str
+    #: Its name in Flower.
+    task_id: str
+
+
 #: The view has what is finished; the rest says how much of that is old, and what is ready of open recordings.
 #: A batch can also end by being cancelled or dead, so that its last stage tells whether it was scored.
 _STATUS = """
@@ -164,6 +181,28 @@ def backlog(conn: Connection, job_id: int) -> list[Backlog]:
         {"job_id": job_id},
     )
     return [Backlog(**row._mapping) for row in rows]
+
+
+def running(conn: Connection, job_id: int) -> list[Running]:
+    """What workers hold of a job at this moment, the longest first."""
+    rows = conn.execute(
+        text("""
+            SELECT s.stage,
+                   CASE WHEN s.group_id IS NOT NULL
+                        THEN (SELECT count(*) FROM group_members m WHERE m.group_id = s.group_id)
+                        WHEN s.batch_id IS NOT NULL
+                        THEN (SELECT count(DISTINCT m.alignment_id) FROM batch_members m WHERE m.batch_id = s.batch_id)
+                   END AS recordings,
+                   CAST(coalesce(g.seconds, b.seconds) AS float) / 60 AS minutes, s.progress,
+                   CAST(extract(epoch FROM now() - s.started_at) AS float) AS elapsed_s,
+                   split_part(s.owner, '/', 1) AS host, CAST(s.task_id AS text) AS task_id
+              FROM stages s LEFT JOIN groups g ON g.id = s.group_id LEFT JOIN batches b ON b.id = s.batch_id
+             WHERE s.job_id = :job_id AND s.state = 'running'
+             ORDER BY s.started_at, s.id
+        """),
+        {"job_id": job_id},
+    )
+    return [Running(**row._mapping) for row in rows]
 
 
 def require_archive(archive: Path | str) -> None:

@@ -43,7 +43,7 @@ def claim(conn: Connection, stage_id: int, task_id: uuid.UUID, *, lease_s: float
     values = leases.taking(task_id, lease_s)
     row = conn.execute(
         text(f"""
-            UPDATE stages s SET {leases.TAKEN}, finished_at = NULL
+            UPDATE stages s SET {leases.TAKEN}, finished_at = NULL, progress = NULL
              WHERE id = :stage_id AND state = 'ready' AND ready_at <= now() AND {NOT_PAUSED}
             RETURNING id, stage, job_id, group_id, batch_id, attempt, owner, root_id
         """),

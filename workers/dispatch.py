@@ -3,11 +3,12 @@
 import logging
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Row, text
 
 from workers import limits
 from workers.queues import PRIORITY_OF_STAGE, ROUTES, TASK_OF_STAGE
@@ -83,7 +84,13 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
     with engine.connect() as conn:
         rows = conn.execute(
             text("""
-                SELECT s.id, s.stage, s.job_id, s.root_id, s.parent_id, coalesce(g.seconds, b.seconds) AS audio_s
+                SELECT s.id, s.stage, s.job_id, s.root_id, s.parent_id, coalesce(g.seconds, b.seconds) AS audio_s,
+                       s.group_id, s.batch_id,
+                       CASE WHEN g.id IS NOT NULL THEN
+                            (SELECT count(*) FROM group_members m WHERE m.group_id = g.id)
+                            WHEN b.id IS NOT NULL THEN
+                            (SELECT count(DISTINCT m.alignment_id) FROM batch_members m WHERE m.batch_id = b.id)
+                       END AS recordings
                   FROM stages s LEFT JOIN groups g ON g.id = s.group_id LEFT JOIN batches b ON b.id = s.batch_id
                  WHERE s.id = ANY(:ids) AND s.state = 'ready' ORDER BY s.id
             """),
@@ -99,6 +106,7 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
             app.send_task(
                 name,
                 kwargs={"stage_id": row.id, "job": row.job_id},
+                kwargsrepr=_shown(row),
                 queue=ROUTES[name],
                 priority=PRIORITY_OF_STAGE[row.stage],
                 task_id=str(task_id),
@@ -122,3 +130,18 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
                 [{"id": stage_id, "task": task_id} for stage_id, task_id in sent],
             )
     return len(sent)
+
+
+def _shown(row: Row[Any]) -> str:
+    """The arguments as Flower shows and searches them (`kwargs:job=7`), with what the unit holds; numbers only.
+
+    A task itself takes the stage alone, and reads the rest where it is true.
+    """
+    unit = {
+        "job": row.job_id,
+        "group": row.group_id,
+        "batch": row.batch_id,
+        "recordings": row.recordings,
+        "minutes": None if row.audio_s is None else round(row.audio_s / 60, 1),
+    }
+    return repr({name: value for name, value in unit.items() if value is not None})

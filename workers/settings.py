@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     analyst_url: str | None = None
     #: Redis (`redis://…`); None: the embedded one.
     broker_url: str | None = None
+    #: Where people reach a Flower that was not started here (`https://…`), for links; None: the embedded one.
+    flower_url: str | None = None
     #: fsspec URL of the folder for objects between stages; None: `artifacts` under `home`.
     artifacts_url: str | None = None
     #: Folder that zip and tar files are unpacked to, the same for all workers; None: `unpacked` under `home`.
@@ -163,6 +165,13 @@ class Settings(BaseSettings):
             for name, value in parse_qsl(urlsplit(url).query)
         ):
             raise ValueError("it may not say that certificates are not looked at; name their CA with ssl_ca_certs")
+        return url
+
+    @field_validator("flower_url")
+    @classmethod
+    def _web(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in {"http", "https"}:
+            raise ValueError("it must start with http:// or https://")
         return url
 
     @model_validator(mode="after")

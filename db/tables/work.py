@@ -171,6 +171,7 @@ class Stage(Base):
         server_default="0",
         comment="attempts that count: not those that a full disk, a lost connection or a shutdown ended",
     )
+    progress: Mapped[str | None] = mapped_column(comment="one line: how far the last attempt is or was")
 
 
 class JobRecording(Base):

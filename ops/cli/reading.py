@@ -15,6 +15,7 @@ from ops.cli.session import Session
 from ops.cli.text import visible
 from ops.exporting import ExportFailed, Form
 from ops.exporting import export as write_export
+from ops.flower.words import tasks_url
 from ops.follow import follow
 from ops.progress import display
 from ops.query import QueryFailed, run_sql, stop_on_interrupt
@@ -41,11 +42,13 @@ def status(session: Session, job_id: int | None, *, watch: bool, limit: int) -> 
                 engine, job_id, show, broker_answers=reached.broker_answers, workers_run=reached.workers_run
             ).status
     with reading(engine) as conn:
-        left = jobs.backlog(conn, job_id)
+        left, held = jobs.backlog(conn, job_id), jobs.running(conn, job_id)
+    flower = tasks_url(reached.flower_url, job=job_id) if reached.flower_url else None
     if session.json_output:
-        session.document(asdict(one) | {"stages": [asdict(item) for item in left]})
+        more = {"stages": [asdict(item) for item in left], "running": [asdict(item) for item in held], "flower": flower}
+        session.document(asdict(one) | more)
     else:
-        tables.job(one, left, session)
+        tables.job(one, left, session, held, flower)
 
 
 def errors(session: Session, job_id: int | None, limit: int | None) -> None:

@@ -15,7 +15,8 @@ from ops.access import Access
 from ops.analyze import AnalysisResult
 from ops.cli.session import Session
 from ops.cli.text import visible
-from ops.jobs import Backlog, JobStatus
+from ops.flower.words import tasks_url
+from ops.jobs import Backlog, JobStatus, Running
 from ops.progress import clock
 from ops.troubles import FileError, GivenUp, JobErrors
 
@@ -67,7 +68,7 @@ def how_to_go_on(result: AnalysisResult, session: Session) -> None:
     session.print(f"psql {psql_target(result.analyst_url, embedded=result.embedded)}")
     if result.flower_url is not None:
         login = f" ({result.flower_user} / {result.flower_password})" if result.flower_password else ""
-        session.print(f"Flower: {result.flower_url}{login}")
+        session.print(f"Flower: {tasks_url(result.flower_url, job=result.job_id)}{login}")
 
 
 def psql_target(analyst_url: str, *, embedded: bool) -> str:
@@ -94,8 +95,14 @@ def checks(found: Sequence["Check"], session: Session) -> None:
             session.print(f"{'':<{width + 7}}{check.hint}")
 
 
-def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
-    """One job and what is left of its stages."""
+def job(
+    status: JobStatus,
+    left: Sequence[Backlog],
+    session: Session,
+    held: Sequence[Running] = (),
+    flower: str | None = None,
+) -> None:
+    """One job, what is left of its stages, what runs at this moment, and where Flower shows it."""
     rows = [
         ("job", str(status.job_id)),
         ("archive", visible(status.archive)),
@@ -114,11 +121,25 @@ def job(status: JobStatus, left: Sequence[Backlog], session: Session) -> None:
         rows.append(("cancelled", f"{status.cancelled:,}"))
     if status.error:
         rows.append(("error", visible(status.error)))
+    if flower:
+        rows.append(("flower", flower))
     _facts(rows, session)
     if left:
         table = _table("stage", ">waiting", ">ready", ">running", ">dead")
         for item in left:
             table.add_row(item.stage, str(item.waiting), str(item.ready), str(item.running), str(item.dead))
+        session.out.print(table)
+    if held:
+        table = _table("running", ">recordings", ">minutes", ">for", "on", "how far")
+        for one in held:
+            table.add_row(
+                one.stage,
+                "" if one.recordings is None else f"{one.recordings:,}",
+                "" if one.minutes is None else f"{one.minutes:.1f}",
+                clock(one.elapsed_s),
+                _cell(one.host),
+                _cell(one.progress or ""),
+            )
         session.out.print(table)
 
 

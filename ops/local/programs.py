@@ -66,12 +66,10 @@ def programs(services: "Services") -> list[Program]:
         "FLOWER_BASIC_AUTH": f"{services.flower_user}:{services.flower_password}",
         "FLOWER_ADDRESS": "127.0.0.1",
         "FLOWER_PORT": str((services.flower_url or "").rpartition(":")[2]),
-        "FLOWER_DB": str(run / "flower.db"),
-        "FLOWER_PERSISTENT": "true",
-        "FLOWER_MAX_TASKS": "20000",
     }
     configuration = Path(__file__).parents[1] / "flower" / "flowerconfig.py"
-    made.append(Program("flower", [*celery, "flower", f"--conf={configuration}"], flower_environment))
+    flower = [sys.executable, "-m", "celery", "-A", "ops.flower.app", "flower", f"--conf={configuration}"]
+    made.append(Program("flower", flower, flower_environment))
     made.append(Program(SUPERVISOR, [sys.executable, "-m", "ops.local.supervisor"], _as_typed(services)))
     return made
 

@@ -22,12 +22,15 @@ from workers.queues import ROUTES, TASK_OF_RUN_STAGE
 from workers.retraining import runs
 from workers.retraining.runs import Run
 from workers.settings import Settings
+from workers.telling import announce
 from workers.working import under_lease
 
 logger = logging.getLogger(__name__)
 
 #: Progress is written down at most so often.
 NOTE_S = 1.0
+#: After a line that could not be sent to Flower, none is tried for so long.
+SILENT_S = 60.0
 #: Writes what a stage found and moves the run on; called inside a transaction.
 Commit = Callable[[Connection], None]
 
@@ -35,8 +38,9 @@ Commit = Callable[[Connection], None]
 class Watch:
     """What a stage tells about itself while it works; says when to stop."""
 
-    def __init__(self, engine: Engine, run: Run) -> None:
-        self._engine, self._run, self._said, self._gone = engine, run, 0.0, False
+    def __init__(self, task: "Task[Any, Any]", engine: Engine, run: Run) -> None:
+        self._task, self._engine, self._run, self._said, self._gone = task, engine, run, 0.0, False
+        self._announce_at = 0.0
 
     def __call__(self, doing: str, done: int, of: int, **figures: float) -> None:
         """Note how far it is."""
@@ -51,6 +55,16 @@ class Watch:
         except Exception as exc:
             # Nobody waits for this line; the lease and the commit have their own patience.
             logger.warning("progress of run %d could not be noted (%s)", self._run.id, type(exc).__name__)
+        if now >= self._announce_at:
+            self._announce(_told(progress))
+
+    def _announce(self, line: str) -> None:
+        try:
+            announce(self._task.app, str(self._task.request.hostname), str(self._run.task_id), line)
+        except Exception as exc:
+            # Training does not wait for a broker that is away, line by line.
+            self._announce_at = time.monotonic() + SILENT_S
+            logger.info("progress of run %d could not be told (%s)", self._run.id, type(exc).__name__)
 
     def stopped(self) -> bool:
         """True when the run was cancelled or taken over: whatever comes of it would be refused."""
@@ -76,7 +90,7 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
         return None if own is None else (own, {"run": own.id, "stage": stage, "attempt": own.attempt})
 
     def done(own: Run) -> Callable[[], str]:
-        watch = Watch(engine, own)
+        watch = Watch(task, engine, own)
         try:
             commit = work(own, watch)
         except RunRefused as exc:
@@ -99,6 +113,11 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
         lambda conn, own, exc: runs.fail(conn, own, exc, max_tries=settings.max_tries),
         lambda: go_on(task.app, engine, settings),
     )
+
+
+def _told(progress: dict[str, Any]) -> str:
+    left = f", {progress['eta_s']:.0f} s left" if progress.get("eta_s") else ""
+    return f"{progress['doing']}, {progress['done']} of {progress['of']}{left}"
 
 
 def refuse(conn: Connection, claimed: Run, refusal: RunRefused, **numbers: Any) -> None:
@@ -140,6 +159,8 @@ def send(app: Celery, engine: Engine, settings: Settings, *, again_s: float | No
                 # Readable in Flower, which shows a task's arguments.
                 kwargs={"run_id": row.id, "profile": row.profile, "method": row.method or "auto"},
                 queue=ROUTES[name],
+                # The root of a run's messages is its first task.
+                task_id=str(row.root_id if row.task_id is None else uuid.uuid4()),
                 root_id=str(row.root_id),
                 parent_id=str(row.task_id) if row.task_id else None,
                 soft_time_limit=limit,

@@ -21,6 +21,7 @@ from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
 from workers.files import check_unchanged
 from workers.members import Member, members_of
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 from workers.units import Aligned, add_batches
 
 if TYPE_CHECKING:
@@ -35,17 +36,27 @@ def align_group(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     return run(self, stage_id, _work)
 
 
-def _work(claim: Claim) -> Outcome:
+def _work(claim: Claim, tell: Tell) -> Outcome:
     started = time.monotonic()
     assert claim.group_id is not None
     members = members_of(claim.group_id)
     context.await_preload()
+    tell("loading models")
     _load_models(members)
-    results = [(member, _result(member)) for member in members]
+    results: list[tuple[Member, Alignment | RecordingError]] = []
+    minutes = sum(member.seconds for member in members) / 60
+    for member in members:
+        done = sum(told.seconds for told, _ in results) / 60
+        tell(f"{len(results)} of {len(members)} recordings, {done:.1f} of {minutes:.1f} min")
+        results.append((member, _result(member)))
     failed = sum(isinstance(result, Exception) for _, result in results)
     audio_s = sum(result.duration_s for _, result in results if not isinstance(result, Exception))
-    spent = time.monotonic() - started
-    summary = f"{len(members) - failed} recordings, {failed} failed, {audio_s / 60:.1f} min audio, {spent:.1f} s"
+    utterances = sum(len(result.utterances) for _, result in results if not isinstance(result, Exception))
+    lost = f" ({failed} failed)" if failed else ""
+    summary = (
+        f"{len(members)} recordings{lost}, {utterances} utterances, {audio_s / 60:.1f} min,"
+        f" {time.monotonic() - started:.1f} s"
+    )
     return Outcome(summary, lambda conn: _commit(conn, claim, results))
 
 

@@ -15,6 +15,7 @@ from workers.files import check_unchanged
 from workers.stages import batch
 from workers.stages.batch import Item
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 
 if TYPE_CHECKING:
     from ml.inference.engine import UtteranceAudio
@@ -26,21 +27,23 @@ def extract_batch(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     return run(self, stage_id, _work)
 
 
-def _work(claim: Claim) -> Outcome:
+def _work(claim: Claim, tell: Tell) -> Outcome:
     started = time.monotonic()
     items: list[Item] = []
     utterances: list[UtteranceAudio] = []
     failed: dict[int, RecordingError] = {}
-    for alignment_id, group in groupby(batch.items(claim), key=lambda item: item.alignment_id):
-        own = list(group)
+    recordings = [list(group) for _, group in groupby(batch.items(claim), key=lambda item: item.alignment_id)]
+    for number, own in enumerate(recordings, 1):
+        tell(f"cutting recording {number} of {len(recordings)}")
         try:
             utterances += _cut(own)
             items += own
         except RecordingError as exc:
             # The file was sound when it was aligned: somebody has changed or removed it since.
-            failed[alignment_id] = exc
-    stored = batch.store(claim, batch.models(claim).extract(utterances).to_tensors()) if items else None
+            failed[own[0].alignment_id] = exc
     seconds = sum(item.end_s - item.start_s for item in items)
+    tell(f"encoding {len(items)} utterances, {seconds / 60:.1f} min")
+    stored = batch.store(claim, batch.models(claim).extract(utterances).to_tensors()) if items else None
 
     def commit(conn: Connection) -> Sequence[int]:
         if failed and not batch.drop(conn, claim, failed):
@@ -49,7 +52,7 @@ def _work(claim: Claim) -> Outcome:
 
     lost = f", {len(failed)} recordings lost" if failed else ""
     return Outcome(
-        f"{len(items)} utterances, {seconds / 60:.1f} min speech{lost}, {time.monotonic() - started:.1f} s",
+        batch.line(claim, str(len(items)), items, started) + lost,
         commit,
         stored,
     )

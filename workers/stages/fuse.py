@@ -12,6 +12,7 @@ from workers.app import app
 from workers.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 
 if TYPE_CHECKING:
     from db.scores import ScoreBlock
@@ -23,7 +24,7 @@ def fuse_batch(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     return run(self, stage_id, _work)
 
 
-def _work(claim: Claim) -> Outcome:
+def _work(claim: Claim, _tell: Tell) -> Outcome:
     from db.scores import ScoreBlock
     from ml.inference.extract import Extract
 
@@ -45,7 +46,7 @@ def _work(claim: Claim) -> Outcome:
     )
     batch_id = claim.batch_id
     return Outcome(
-        f"{len(items)} utterances scored, {time.monotonic() - started:.1f} s",
+        batch.line(claim, str(len(items)), items, started),
         lambda conn: _commit(conn, block),
         after=lambda: artifacts.remove_batch(context.settings().artifacts, batch_id),
     )

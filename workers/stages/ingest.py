@@ -24,6 +24,7 @@ from workers.lists import Lists
 from workers.manifest import Problem
 from workers.patience import transaction
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 from workers.units import add_group
 
 #: Files per transaction. The first ones are few, so that the first recordings are soon on their way.
@@ -37,7 +38,7 @@ TURN_S = 60.0
 @app.task(bind=True, name="ingest.archive")
 def ingest_archive(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     """Walk the archive of one job."""
-    return run(self, stage_id, lambda claim: _Ingest(self, claim).work())
+    return run(self, stage_id, lambda claim, tell: _Ingest(self, claim).work(tell))
 
 
 class _Ingest:
@@ -65,7 +66,7 @@ class _Ingest:
         self.waiting: list[tuple[int, float]] = []
         self.groups = 0
 
-    def work(self) -> Outcome:
+    def work(self, tell: Tell) -> Outcome:
         """Walk in chunks; the outcome's commit groups what is left over and marks the archive walked."""
         started, files = time.monotonic(), 0
         paths = self.walk.audio_files(self._after())
@@ -73,8 +74,9 @@ class _Ingest:
             chunk = list(islice(paths, CHUNKS[min(number, len(CHUNKS) - 1)]))
             if not chunk:
                 break
-            files += len(chunk)
             self._chunk(chunk)
+            files += len(chunk)
+            tell(f"{files:,} files")
             walked_s = time.monotonic() - started
             if walked_s > self.settings.stage_limit_s / 2 or (walked_s > TURN_S and self._others_wait()):
                 raise TurnOver("the walk has had its turn")

@@ -15,6 +15,7 @@ from workers.artifacts import Stored
 from workers.claims import Claim
 from workers.outcomes import finish_jobs
 from workers.patience import transaction
+from workers.telling import Tell, Teller
 from workers.working import under_lease
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,14 @@ class Outcome:
     after: Callable[[], None] = field(default=lambda: None)
 
 
-def run(task: "Task[Any, Any]", stage_id: int, work: Callable[[Claim], Outcome]) -> str:
+def run(task: "Task[Any, Any]", stage_id: int, work: Callable[[Claim, Tell], Outcome]) -> str:
     """Do one stage once (`working.under_lease`); an error gives it back, halves its unit or buries it."""
     settings = context.settings()
     task_id = uuid.UUID(str(task.request.id))
 
     def done(claim: Claim) -> Callable[[], str]:
-        outcome = work(claim)
+        with Teller(task, context.engine(), claim) as tell:
+            outcome = work(claim, tell)
         ready = transaction(
             context.engine(), lambda conn: _finish(conn, claim, outcome), patience_s=settings.patience_s
         )  # fmt: skip

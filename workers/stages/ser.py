@@ -9,6 +9,7 @@ from workers.app import app
 from workers.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 
 
 @app.task(bind=True, name="ser.batch")
@@ -17,7 +18,7 @@ def ser_batch(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     return run(self, stage_id, _work)
 
 
-def _work(claim: Claim) -> Outcome:
+def _work(claim: Claim, _tell: Tell) -> Outcome:
     from ml.inference.extract import Extract
 
     started = time.monotonic()
@@ -26,7 +27,7 @@ def _work(claim: Claim) -> Outcome:
     probabilities = batch.models(claim).speech(extract, batch.speaker_vectors(claim, items))
     stored = batch.store(claim, {"probabilities": probabilities})
     return Outcome(
-        f"{len(items)} utterances by voice, {time.monotonic() - started:.1f} s",
+        batch.line(claim, str(len(items)), items, started),
         lambda conn: batch.make_next_ready(conn, claim),
         stored,
     )

@@ -9,6 +9,7 @@ from workers.app import app
 from workers.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
+from workers.telling import Tell
 
 
 @app.task(bind=True, name="ter.batch")
@@ -17,7 +18,7 @@ def ter_batch(self: "Task[Any, Any]", *, stage_id: int, job: int) -> str:
     return run(self, stage_id, _work)
 
 
-def _work(claim: Claim) -> Outcome:
+def _work(claim: Claim, _tell: Tell) -> Outcome:
     import numpy as np
 
     from ml.inference.extract import Extract
@@ -28,7 +29,7 @@ def _work(claim: Claim) -> Outcome:
     stored = batch.store(claim, {"probabilities": probabilities})
     with_text = int((~np.isnan(probabilities).all(axis=1)).sum())
     return Outcome(
-        f"{with_text} of {len(probabilities)} utterances by words, {time.monotonic() - started:.1f} s",
+        batch.line(claim, f"{with_text} of {len(probabilities)}", batch.items(claim), started),
         lambda conn: batch.make_next_ready(conn, claim),
         stored,
     )
