@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help alerts audit licences setup demo accuracy test test-hosts test-compose test-all lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts audit licences setup demo accuracy test test-browser screenshots test-hosts test-compose test-all lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -24,7 +24,15 @@ test-hosts: setup ## two hosts in network namespaces share one broker, database 
 test-compose: setup ## docker-compose.yml for real, in containers: as root on Debian, 20 GB, half an hour the first time
 	@$(BIN)/python -m pytest -v --capture=sys --durations=0 tests/compose
 
-test-all: test test-hosts test-compose ## every test there is
+test-all: test test-browser test-hosts test-compose ## every test there is
+
+test-browser: setup ## test Flower in a real browser, while a job runs
+	@sh ops/setup/chromium.sh
+	@$(BIN)/python -m pytest tests/browser
+
+screenshots: setup ## draw the documentation's pictures of Flower and of the demo anew
+	@sh ops/setup/chromium.sh
+	@$(BIN)/python -m ops.samples.screenshots
 
 lint: setup ## lint and formatting
 	@$(BIN)/ruff check .

@@ -194,7 +194,7 @@ def running(conn: Connection, job_id: int) -> list[Running]:
                         THEN (SELECT count(DISTINCT m.alignment_id) FROM batch_members m WHERE m.batch_id = s.batch_id)
                    END AS recordings,
                    CAST(coalesce(g.seconds, b.seconds) AS float) / 60 AS minutes, s.progress,
-                   CAST(extract(epoch FROM now() - s.started_at) AS float) AS elapsed_s,
+                   CAST(coalesce(extract(epoch FROM now() - s.started_at), 0) AS float) AS elapsed_s,
                    split_part(s.owner, '/', 1) AS host, CAST(s.task_id AS text) AS task_id
               FROM stages s LEFT JOIN groups g ON g.id = s.group_id LEFT JOIN batches b ON b.id = s.batch_id
              WHERE s.job_id = :job_id AND s.state = 'running'

@@ -18,6 +18,9 @@ PACE_WINDOW_S = 300.0
 ROUNDING_S = 0.1
 #: A speed that was measured over less time than this says nothing.
 LEAST_S = 5.0
+#: Longest bar, in characters.
+BAR = 48
+SEPARATOR = " · "
 #: Between two lines where there is no terminal.
 LINE_S = 5.0
 
@@ -101,16 +104,17 @@ class Lines(Quiet):
 
 
 class Terminal(Quiet):
-    """One line that changes in place, below what was said."""
+    """A bar and its figures, which change in place below what was said."""
 
     def __init__(self, console: Console, live: Live) -> None:
         super().__init__(console)
         self._live = live
 
     def update(self, status: JobStatus, pace: Pace) -> None:
-        """Redraw the bar and its figures."""
-        bar = (_bar(status), "cyan") if status.listed else ""
-        self._live.update(Text.assemble(bar, " ", describe(status, pace)))
+        """Redraw the bar and its figures, as wide as the window is now."""
+        width = self._console.width
+        figures = map(Text, _figures(status, pace, width))
+        self._live.update(Text("\n").join([*_bar(status, pace, width), *figures]))
 
 
 @contextmanager
@@ -142,25 +146,67 @@ def describe(status: JobStatus, pace: Pace) -> str:
     if not status.files and not status.listed and not status.ended:
         since = "paused" if status.state == "paused" else f"{clock(status.elapsed_s)} elapsed"
         return f"job {status.job_id}: listing files, {since}"
+    return f"job {status.job_id}: " + ", ".join([*_counts(status), *_speed(status, pace), _since(status)])
+
+
+def _counts(status: JobStatus) -> list[str]:
     of = f"{status.files:,}" if status.listed else f"{status.files:,}+"
-    parts = [f"job {status.job_id}: {status.done:,}/{of} recordings"]
+    parts = [f"{status.done:,}/{of} recordings"]
     if status.failed:
         parts.append(f"{status.failed:,} failed")
     if status.reused:
         parts.append(f"{status.reused:,} reused")
+    parts.append(f"{hours(status.audio_reused_s + status.analysed_s, status.audio_s)} h")
     parts.append(f"{status.utterances:,} utterances")
     if status.warnings:
         parts.append(f"{status.warnings:,} with warnings")
-    if (speed := pace.audio_per_s()) is not None and not status.ended and status.state != "paused":
-        parts.append(f"{speed:.1f} s of audio per s")
-        if (left_s := pace.left_s(status)) is not None:
-            parts.append(f"ETA {clock(left_s)}")
-    parts.append(status.state if status.ended or status.state == "paused" else f"{clock(status.elapsed_s)} elapsed")
-    return ", ".join(parts)
+    return parts
 
 
-def _bar(status: JobStatus, width: int = 24) -> str:
+def _speed(status: JobStatus, pace: Pace) -> list[str]:
+    speed = pace.audio_per_s()
+    if speed is None or not _moves(status):
+        return []
+    left_s = pace.left_s(status)
+    return [f"{speed:.1f} × real time", *([f"ETA {clock(left_s)}"] if left_s is not None else [])]
+
+
+def _moves(status: JobStatus) -> bool:
+    return not status.ended and status.state != "paused"
+
+
+def _since(status: JobStatus) -> str:
+    return f"{clock(status.elapsed_s)} elapsed" if _moves(status) else status.state
+
+
+def hours(done_s: float, all_s: float) -> str:
+    """How many hours of how many, as exactly as their number wants it."""
+    digits = 2 if all_s < 36_000 else 1 if all_s < 3_600_000 else 0
+    return f"{min(done_s, all_s) / 3600:,.{digits}f}/{all_s / 3600:,.{digits}f}"
+
+
+def _bar(status: JobStatus, pace: Pace, width: int) -> list[Text]:
+    """The bar between the job's number and the time that is left; none as long as nobody knows how much there is."""
+    if not status.listed:
+        return []
     new_s = status.audio_s - status.audio_reused_s
     share = min(1.0, status.analysed_s / new_s) if new_s > 0 else (0.0 if status.open else 1.0)
-    full = int(share * width)
-    return "━" * full + "╌" * (width - full) + f" {share:4.0%}"
+    left_s = pace.left_s(status) if _moves(status) else None
+    name = f"job {status.job_id} "
+    after = f" {share:4.0%}" + ("" if left_s is None else f"  ETA {clock(left_s)}")
+    length = max(8, min(BAR, width - len(name) - len(after)))
+    full = int(share * length)
+    return [Text.assemble(name, ("━" * full, "cyan"), ("╌" * (length - full), "dim"), after)]
+
+
+def _figures(status: JobStatus, pace: Pace, width: int) -> list[str]:
+    """The counters; a narrow window breaks them between two, not within one."""
+    if not status.listed:
+        return [describe(status, pace)]
+    lines: list[str] = []
+    for part in [*_counts(status), *_speed(status, pace)[:1], _since(status)]:
+        if lines and len(lines[-1]) + len(SEPARATOR) + len(part) <= width:
+            lines[-1] += SEPARATOR + part
+        else:
+            lines.append(part)
+    return lines

@@ -4,19 +4,28 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.cli import completing
+
 Archive = Annotated[
     str,
     typer.Argument(
         metavar="PATH", help="Folder, zip or tar file of recordings, or one recording; or s3://bucket/prefix."
     ),
 ]
-Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.")]
-AnyJob = Annotated[int | None, typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False)]
+Job = Annotated[int, typer.Argument(metavar="JOB", min=1, help="A job's number.", autocompletion=completing.jobs)]
+AnyJob = Annotated[
+    int | None,
+    typer.Argument(metavar="[JOB]", min=1, help="A job's number.", show_default=False, autocompletion=completing.jobs),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow until it ended; Ctrl-C leaves it running.")]
 Profile = Annotated[
     str | None,
-    typer.Option(help="Models to use: a bundled profile's name or a TOML file.", show_default="mini"),
+    typer.Option(
+        help="Models to use: a bundled profile's name or a TOML file.",
+        show_default="mini",
+        autocompletion=completing.profiles,
+    ),
 ]
 ChannelsOption = Annotated[
     Literal["auto", "split", "mix"] | None,

@@ -1,14 +1,16 @@
 """What a job's progress looks like."""
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
 from ops.analyze import process_started
 from ops.jobs import JobStatus
-from ops.progress import Lines, Pace, clock, describe, display
+from ops.progress import Lines, Pace, clock, describe, display, hours
 
 STATUS = JobStatus(
     job_id=17,
@@ -101,7 +103,8 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
     line = describe(STATUS, pace)
 
     assert line == (
-        "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, 20.0 s of audio per s, ETA 0:30, 0:30 elapsed"
+        "job 17: 4/10 recordings, 1 failed, 2 reused, 0.11/0.28 h, 1,234 utterances, 20.0 × real time, ETA 0:30,"
+        " 0:30 elapsed"
     )
     assert "failed" not in describe(replace(STATUS, failed=0), pace)
     assert "4/10+ recordings" in describe(replace(STATUS, listed=False), pace)
@@ -111,7 +114,7 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
 def test_a_paused_job_is_said_to_be_paused_and_has_no_eta() -> None:
     line = describe(replace(STATUS, state="paused"), paced((0.0, 0.0), (5.0, 100.0), (10.0, 200.0)))
 
-    assert line == "job 17: 4/10 recordings, 1 failed, 2 reused, 1,234 utterances, paused"
+    assert line == "job 17: 4/10 recordings, 1 failed, 2 reused, 0.11/0.28 h, 1,234 utterances, paused"
 
 
 def test_a_log_gets_plain_lines_and_no_more_than_one_in_an_interval_but_always_the_last() -> None:
@@ -126,6 +129,36 @@ def test_a_log_gets_plain_lines_and_no_more_than_one_in_an_interval_but_always_t
     assert len(shown) == 2, "the first, and the end; not folded at the console's width"
     assert shown[-1].endswith("done")
     assert "\x1b" not in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 44, 80, 200])
+def test_a_terminal_of_any_width_shows_a_bar_and_whole_figures(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, color_system=None)
+
+    with display(console) as show:
+        show.update(STATUS, paced((0.0, 0.0), (5.0, 100.0), (10.0, 200.0)))
+
+    lines = [line.rstrip() for line in _drawn(out.getvalue())]
+    (bar,) = [line for line in lines if "━" in line]
+    figures = " · ".join(lines[lines.index(bar) + 1 :])
+    assert max(map(len, lines)) <= width
+    assert re.fullmatch(r"job 17 ━+╌+  25%  ETA 0:30", bar)
+    assert figures == (
+        "4/10 recordings · 1 failed · 2 reused · 0.11/0.28 h · 1,234 utterances · 20.0 × real time · 0:30 elapsed"
+    )
+
+
+def _drawn(output: str) -> list[str]:
+    """The lines of the last frame, without the signs that move the cursor and hide it."""
+    frames = [re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", frame).strip("\r\n") for frame in output.split("\x1b[1A\x1b[2K")]
+    return next(frame for frame in reversed(frames) if "job 17" in frame).splitlines()
+
+
+def test_hours_are_as_exact_as_their_number_wants_it() -> None:
+    assert hours(400, 1000) == "0.11/0.28"
+    assert hours(40_000, 360_000) == "11.1/100.0"
+    assert hours(36e6, 37e6) == "10,000/10,278"
 
 
 def test_a_terminal_shows_the_line_in_place() -> None:

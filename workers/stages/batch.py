@@ -117,7 +117,7 @@ def version(claim: Claim) -> tuple[int, str, dict[str, Any]]:
 
 
 def line(claim: Claim, utterances: str, batch: Sequence[Item], started: float) -> str:
-    """What a stage came to, short enough for a column: "512 utterances, 38.2 min, 41.0 s, mini v7"; minutes of speech."""
+    """What a stage came to, short as a column: "512 utterances, 38.2 min, 41.0 s, mini v7"; minutes of speech."""
     with context.engine().connect() as conn:
         row = conn.execute(
             text("""

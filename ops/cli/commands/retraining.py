@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.cli import completing
 from ops.cli.options import Json
 
 commands = typer.Typer()
@@ -11,7 +12,7 @@ models = typer.Typer(help="Versions of profiles: which there are, how they came 
                      no_args_is_help=True)  # fmt: skip
 
 Profile = Annotated[str | None, typer.Option(help="The profile.", show_default="TENOR_PROFILE")]
-Run = Annotated[int, typer.Argument(metavar="RUN", help="A run's number.")]
+Run = Annotated[int, typer.Argument(metavar="RUN", help="A run's number.", autocompletion=completing.runs)]
 
 
 @commands.command()
@@ -72,8 +73,16 @@ def retrain(
 
 @commands.command()
 def rescore(
-    job: Annotated[int, typer.Argument(metavar="JOB", help="The job whose recordings are to be scored again.")],
-    version: Annotated[int | None, typer.Option(help="Of the job's profile.", show_default="the champion")] = None,
+    job: Annotated[
+        int,
+        typer.Argument(
+            metavar="JOB", help="The job whose recordings are to be scored again.", autocompletion=completing.jobs
+        ),
+    ],
+    version: Annotated[
+        int | None,
+        typer.Option(help="Of the job's profile.", show_default="the champion", autocompletion=completing.versions),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a finished job's recordings by another version of its profile; alignments are used as they are."""
@@ -98,8 +107,10 @@ def list_models(profile: Profile = None, json: Json = False) -> None:
 
 @models.command()
 def show(
-    profile: Annotated[str, typer.Argument(help="The profile.")],
-    version: Annotated[int | None, typer.Option(help="Its version.", show_default="the champion")] = None,
+    profile: Annotated[str, typer.Argument(help="The profile.", autocompletion=completing.profiles)],
+    version: Annotated[
+        int | None, typer.Option(help="Its version.", show_default="the champion", autocompletion=completing.versions)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show one version: its models, when it was champion and why, its drift."""
@@ -113,7 +124,9 @@ def show(
 
 @models.command()
 def runs(
-    run: Annotated[int | None, typer.Argument(metavar="RUN", help="One run, with its report.")] = None,
+    run: Annotated[
+        int | None, typer.Argument(metavar="RUN", help="One run, with its report.", autocompletion=completing.runs)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many, newest first.")] = 20,
     cancel: Annotated[int | None, typer.Option(metavar="RUN", help="End an open run.")] = None,
     json: Json = False,
@@ -134,9 +147,9 @@ def runs(
 
 @models.command()
 def compare(
-    profile: Annotated[str, typer.Argument(help="The profile.")],
-    first: Annotated[int, typer.Argument(help="A version.")],
-    second: Annotated[int, typer.Argument(help="Another.")],
+    profile: Annotated[str, typer.Argument(help="The profile.", autocompletion=completing.profiles)],
+    first: Annotated[int, typer.Argument(help="A version.", autocompletion=completing.versions)],
+    second: Annotated[int, typer.Argument(help="Another.", autocompletion=completing.versions)],
     json: Json = False,
 ) -> None:
     """Compare two versions on the labelled utterances that both have scored."""
@@ -167,9 +180,12 @@ def promote(
 
 @models.command()
 def rollback(
-    profile: Annotated[str, typer.Argument(help="The profile.")],
+    profile: Annotated[str, typer.Argument(help="The profile.", autocompletion=completing.profiles)],
     to: Annotated[
-        int | None, typer.Option(metavar="VERSION", help="Which.", show_default="the champion before")
+        int | None,
+        typer.Option(
+            metavar="VERSION", help="Which.", show_default="the champion before", autocompletion=completing.versions
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

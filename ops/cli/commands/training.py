@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.cli import completing
 from ops.cli.options import Json
 
 commands = typer.Typer()
@@ -120,7 +121,12 @@ def train(
 
 @commands.command()
 def evaluate(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A bundled profile's name or a TOML file.")],
+    profile: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE", help="A bundled profile's name or a TOML file.", autocompletion=completing.profiles
+        ),
+    ],
     corpus: Annotated[
         tuple[str, Path],
         typer.Option("--corpus", metavar="NAME PATH", help="A labelled corpus, and its folder or file."),
