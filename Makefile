@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # make splits paths at spaces, so nothing here is a path: recipes run in the checkout and quote what they use.
 BIN := .venv/bin
 
-.PHONY: help alerts audit licences setup demo accuracy test test-browser screenshots test-hosts test-compose test-all lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
+.PHONY: help alerts audit licences setup demo accuracy test test-browser screenshots commands test-hosts test-compose test-all lint types contracts check up down bench bench-alignment bench-retrain retrain-demo faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test-all: test test-browser test-hosts test-compose ## every test there is
 test-browser: setup ## test Flower in a real browser, while a job runs
 	@sh ops/setup/chromium.sh
 	@$(BIN)/python -m pytest tests/browser
+
+commands: setup ## write the list of options in ops/docs/commands.md
+	@$(BIN)/python -m ops.cli.reference
 
 screenshots: setup ## draw the documentation's pictures of Flower and of the demo anew
 	@sh ops/setup/chromium.sh

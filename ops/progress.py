@@ -156,7 +156,7 @@ def _counts(status: JobStatus) -> list[str]:
         parts.append(f"{status.failed:,} failed")
     if status.reused:
         parts.append(f"{status.reused:,} reused")
-    parts.append(f"{hours(status.audio_reused_s + status.analysed_s, status.audio_s)} h")
+    parts.append(audio(status.audio_reused_s + status.analysed_s, status.audio_s))
     parts.append(f"{status.utterances:,} utterances")
     if status.warnings:
         parts.append(f"{status.warnings:,} with warnings")
@@ -179,10 +179,11 @@ def _since(status: JobStatus) -> str:
     return f"{clock(status.elapsed_s)} elapsed" if _moves(status) else status.state
 
 
-def hours(done_s: float, all_s: float) -> str:
-    """How many hours of how many, as exactly as their number wants it."""
-    digits = 2 if all_s < 36_000 else 1 if all_s < 3_600_000 else 0
-    return f"{min(done_s, all_s) / 3600:,.{digits}f}/{all_s / 3600:,.{digits}f}"
+def audio(done_s: float, all_s: float) -> str:
+    """How many hours of how many, as exactly as their number wants it; minutes below an hour."""
+    unit_s, unit = (60, "min") if all_s < 3600 else (3600, "h")
+    digits = 1 if all_s < 3_600_000 else 0
+    return f"{min(done_s, all_s) / unit_s:,.{digits}f}/{all_s / unit_s:,.{digits}f} {unit}"
 
 
 def _bar(status: JobStatus, pace: Pace, width: int) -> list[Text]:

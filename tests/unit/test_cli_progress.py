@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ops.analyze import process_started
 from ops.jobs import JobStatus
-from ops.progress import Lines, Pace, clock, describe, display, hours
+from ops.progress import Lines, Pace, audio, clock, describe, display
 
 STATUS = JobStatus(
     job_id=17,
@@ -103,7 +103,7 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
     line = describe(STATUS, pace)
 
     assert line == (
-        "job 17: 4/10 recordings, 1 failed, 2 reused, 0.11/0.28 h, 1,234 utterances, 20.0 × real time, ETA 0:30,"
+        "job 17: 4/10 recordings, 1 failed, 2 reused, 6.7/16.7 min, 1,234 utterances, 20.0 × real time, ETA 0:30,"
         " 0:30 elapsed"
     )
     assert "failed" not in describe(replace(STATUS, failed=0), pace)
@@ -114,7 +114,7 @@ def test_a_line_names_every_counter_that_is_not_zero() -> None:
 def test_a_paused_job_is_said_to_be_paused_and_has_no_eta() -> None:
     line = describe(replace(STATUS, state="paused"), paced((0.0, 0.0), (5.0, 100.0), (10.0, 200.0)))
 
-    assert line == "job 17: 4/10 recordings, 1 failed, 2 reused, 0.11/0.28 h, 1,234 utterances, paused"
+    assert line == "job 17: 4/10 recordings, 1 failed, 2 reused, 6.7/16.7 min, 1,234 utterances, paused"
 
 
 def test_a_log_gets_plain_lines_and_no_more_than_one_in_an_interval_but_always_the_last() -> None:
@@ -145,7 +145,7 @@ def test_a_terminal_of_any_width_shows_a_bar_and_whole_figures(width: int) -> No
     assert max(map(len, lines)) <= width
     assert re.fullmatch(r"job 17 ━+╌+  25%  ETA 0:30", bar)
     assert figures == (
-        "4/10 recordings · 1 failed · 2 reused · 0.11/0.28 h · 1,234 utterances · 20.0 × real time · 0:30 elapsed"
+        "4/10 recordings · 1 failed · 2 reused · 6.7/16.7 min · 1,234 utterances · 20.0 × real time · 0:30 elapsed"
     )
 
 
@@ -156,9 +156,9 @@ def _drawn(output: str) -> list[str]:
 
 
 def test_hours_are_as_exact_as_their_number_wants_it() -> None:
-    assert hours(400, 1000) == "0.11/0.28"
-    assert hours(40_000, 360_000) == "11.1/100.0"
-    assert hours(36e6, 37e6) == "10,000/10,278"
+    assert audio(400, 1000) == "6.7/16.7 min"
+    assert audio(40_000, 360_000) == "11.1/100.0 h"
+    assert audio(36e6, 37e6) == "10,000/10,278 h"
 
 
 def test_a_terminal_shows_the_line_in_place() -> None:
