@@ -52,7 +52,7 @@ def test_nobody_works_with_the_owners_login(stack: Stack) -> None:
     )
     assert logins in {"", "tenor_worker"}
     refused = stack.tenor("sql", "SELECT * FROM scores", check=False)
-    assert refused.returncode == 1 and "permission denied" in refused.stdout + refused.stderr
+    assert refused.returncode == 1 and "ermission denied for table scores" in refused.stdout + refused.stderr
     refused = stack.inside("gpu", "python", "-c", DROP_TABLE)
     assert refused.returncode and "must be owner" in refused.stderr
     seen = stack.inside("gpu", "ls", "/run/secrets").stdout.split()
