@@ -37,7 +37,7 @@ Counted = Callable[[str, int, int], None]
 
 
 class RecordingUnusable(TenorError):
-    """A recording of a corpus cannot be decoded."""
+    """A recording of a corpus is damaged, empty or silent."""
 
     code = "recording_unusable"
     hint = "Replace the file, or take it out of the corpus."
@@ -99,7 +99,7 @@ def prepare_speech(
     kept = [i for i in range(len(manifest.items)) if worker.frames[i] > 0]
     if worker.unusable:
         first = worker.unusable[min(worker.unusable)]
-        notes.append(f"{len(worker.unusable)} left out: cannot be decoded (first {first})")
+        notes.append(f"{len(worker.unusable)} left out: cannot be used (first {first})")
     if short := len(manifest.items) - len(kept) - len(worker.unusable):
         notes.append(f"{short} shorter than 25 ms")
     if not kept:
@@ -126,7 +126,7 @@ class _SpeechWork:
     def __init__(self, manifest: Manifest, cache: CachePlace, encoder: str | None, phones: bool, device: str) -> None:
         self.manifest, self._encoder_name, self._device = manifest, encoder, device
         self.frames: dict[int, int] = {}
-        #: Why a recording cannot be decoded, by item.
+        #: Why a recording cannot be used, by item.
         self.unusable: dict[int, str] = {}
         opened = cache.open()
         self.shelves: dict[str, Shelf] = {MEL: opened.shelf(MEL_SHELF)}

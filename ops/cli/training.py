@@ -187,6 +187,8 @@ def _show(session: Session, report: dict[str, Any], path: Path) -> None:
     session.out.print(figures_table(rows))
     for line in report["notes"]:
         session.print(f"Note: {line}.")
+    for absent in report.get("missing", ()):
+        session.print(f"Note: {absent['name']} is missing: {'; '.join(absent['notes'])}")
     if "fusion" in report:
         session.print(f"Note: {report['fusion']['note']}.")
     session.print(f"Report: {path}")

@@ -247,7 +247,7 @@ def test_a_recording_that_cannot_be_decoded_is_left_out_and_named(tmp_path: Path
         home=tmp_path,
     )
 
-    assert f"1 left out: cannot be decoded (first {broken}" in "\n".join(json.loads(out)["notes"])
+    assert f"1 left out: cannot be used (first {broken}" in "\n".join(json.loads(out)["notes"])
 
 
 def test_a_table_of_which_no_recording_is_there_says_so(tmp_path: Path) -> None:
