@@ -73,9 +73,11 @@ def test_postgres_and_redis_are_out_of_reach_of_who_does_not_need_them(stack: St
     assert reaches(stack, "gpu", "postgres", 5432) and reaches(stack, "gpu", "redis", 6379)
     assert not reaches(stack, "flower", "postgres", 5432)
     assert not reaches(stack, "beat", "postgres", 5432)
+    (network,) = stack.inspect(stack.containers("postgres")[0])["NetworkSettings"]["Networks"].values()
+    assert not reaches(stack, "flower", network["IPAddress"], 5432)
     for service in LASTING:
         published = stack.inspect(stack.containers(service)[0])["HostConfig"]["PortBindings"] or {}
-        addresses = {binding["HostIp"] for bindings in published.values() for binding in bindings}
+        addresses = {binding["HostIp"] for bindings in published.values() for binding in bindings or []}
         assert addresses == ({"127.0.0.1"} if service == "flower" else set()), service
 
 
