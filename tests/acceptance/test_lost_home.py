@@ -29,8 +29,10 @@ def test_a_lost_home_comes_back_and_its_open_job_ends(tmp_path: Path) -> None:
         assert house.one("SELECT state FROM jobs WHERE id = :j", j=open_job) == "running"
         assert said["rows"]["jobs"] == 2 and said["place"] == str(place)
 
-        # When the home is lost
+        # When the home is lost,
+        # with the database, which for root lies outside of it
         house.down()
+        assert not (house.home / "postgres").resolve().exists()
         shutil.rmtree(house.home)
         refused = house.run("restore", str(tmp_path), code=1)
         assert "is no back-up" in refused.stderr
