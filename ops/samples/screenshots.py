@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 #: Flower's tables end at the window's edge.
-WIDTH, HEIGHT = 1600, 640
+WIDTH, HEIGHT = 1600, 860
+#: Down to the links to parent and root.
+TASK_SIZE = (1200, 1640)
 #: For what Flower shows to arrive there.
 PATIENCE_S = 120.0
 
@@ -52,11 +54,12 @@ def _taken(settings: Settings, console: Console, folder: Path) -> list[Path]:
     with browser(WIDTH, HEIGHT) as window:
         _until(lambda: _answers(window, flower), "Flower answers")
         job = jobs.enqueue(engine, ARCHIVE, load_profile("mini"), JobOptions())
-        _until(lambda: _shown(window, tasks_url(flower, job=job), "PROGRESS"), "Flower shows progress")
+        _until(lambda: _shown(window, tasks_url(flower, job=job), "of 5 recordings"), "Flower shows progress")
         pictures = [_save(window, folder / "flower-tasks.png")]
         follow(engine, job, Quiet(console))
         with reading(engine) as conn:
             fused = _fused(conn, job)
+        window.set_window_size(*TASK_SIZE)
         _until(lambda: _shown(window, f"{flower}/task/{fused}", "utterances"), "Flower has the task's result")
         pictures.append(_save(window, folder / "flower-task.png"))
     where = f"profile = 'mini' and recording = '{FEATURED}'"
