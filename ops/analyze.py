@@ -95,7 +95,7 @@ def analyze(
         chosen = load_profile(profile or settings.profile, trained=settings.models)
         announce(chosen, settings.home, console)
     reached = access.start(settings, lambda line: say(console, line))
-    from workers.enqueue import JobOptions
+    from workers.jobs.enqueue import JobOptions
 
     engine = make_engine(reached.database_url)
     job_id = jobs.enqueue(engine, archive, chosen, JobOptions(**(options or {})))

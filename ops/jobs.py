@@ -14,7 +14,7 @@ from workers.errors import ArchiveMissing
 
 if TYPE_CHECKING:
     from ml.profiles import Profile
-    from workers.enqueue import JobOptions
+    from workers.jobs.enqueue import JobOptions
     from workers.settings import Settings
 
 #: States of a job that nothing changes any more.
@@ -224,7 +224,7 @@ def enqueue(engine: Engine, archive: Path | str, profile: "Profile", options: "J
 
     Raises `ArchiveMissing`, `ArchiveEmpty`.
     """
-    from workers.enqueue import create_job
+    from workers.jobs.enqueue import create_job
 
     with leaving("The job may have been made: `tenor status` lists the jobs, `tenor cancel JOB` ends one."):
         return create_job(engine, archive, profile, options)
@@ -235,7 +235,7 @@ def retry(engine: Engine, settings: "Settings", job_id: int, code: str | None = 
 
     Raises `NotFound`.
     """
-    from workers.jobs import retry_job
+    from workers.jobs.changes import retry_job
 
     return retry_job(engine, settings, job_id, code)
 
@@ -262,20 +262,20 @@ def retry_all(engine: Engine, settings: "Settings", code: str | None = None) -> 
 
 def cancel(engine: Engine, job_id: int) -> int:
     """Drop the open work that no other live job shares; returns how many pieces. Raises `NotFound` or `JobEnded`."""
-    from workers.jobs import cancel_job
+    from workers.jobs.changes import cancel_job
 
     return cancel_job(engine, job_id)
 
 
 def pause(engine: Engine, job_id: int) -> None:
     """Begin nothing more of a job. Raises `NotFound` or `JobEnded`."""
-    from workers.jobs import pause_job
+    from workers.jobs.changes import pause_job
 
     pause_job(engine, job_id)
 
 
 def resume(engine: Engine, settings: "Settings", job_id: int) -> None:
     """Go on with a paused job. Raises `NotFound` or `JobEnded`."""
-    from workers.jobs import resume_job
+    from workers.jobs.changes import resume_job
 
     resume_job(engine, settings, job_id)

@@ -67,7 +67,7 @@ class VersionFacts:
 
 def show(conn: Connection, profile: str, version: int | None = None) -> VersionFacts:
     """A version by number, by default the champion; raises `NotFound`."""
-    from workers.versions import profile_id, version_id
+    from workers.jobs.versions import profile_id, version_id
 
     own = profile_id(conn, profile)
     wanted = (
@@ -110,7 +110,7 @@ def compare(conn: Connection, profile: str, first: int, second: int) -> dict[str
     from ml.emotions import EMOTIONS
     from ml.gate.comparing import Pair
     from ml.gate.comparing import compare as by_bootstrap
-    from workers.versions import profile_id, version_id
+    from workers.jobs.versions import profile_id, version_id
 
     own = profile_id(conn, profile)
     rows = conn.execute(
@@ -157,8 +157,8 @@ def promote(engine: Engine, settings: "Settings", run_id: int, override: str | N
 
 def roll_back(engine: Engine, profile: str, to: int | None = None) -> tuple[int, int]:
     """Make the champion before the present one champion again; returns version numbers (before, now)."""
-    from workers.versions import profile_id
-    from workers.versions import roll_back as back
+    from workers.jobs.versions import profile_id
+    from workers.jobs.versions import roll_back as back
 
     with engine.begin() as conn:
         before, now = back(conn, profile_id(conn, profile), to=to, why="rolled back by hand")
@@ -173,9 +173,9 @@ def roll_back(engine: Engine, profile: str, to: int | None = None) -> tuple[int,
 
 def rescore(engine: Engine, settings: "Settings", job_id: int, version: int | None) -> int:
     """Have a job's recordings scored by another version of its profile; returns the id of the job that does it."""
-    from workers import dispatch
     from workers.app import app
-    from workers.rescoring import rescore as by_rows
+    from workers.jobs.rescoring import rescore as by_rows
+    from workers.ledger import dispatch
 
     with engine.begin() as conn:
         made = by_rows(conn, settings, job_id, version)

@@ -79,7 +79,7 @@ class Schedule:
 def profile_of(conn: Connection, name: str, settings: "Settings") -> int:
     """The id of a profile by name or file, entered with its present content where nothing was enqueued with it yet."""
     from ml.profiles import load_profile
-    from workers.versions import ensure_version
+    from workers.jobs.versions import ensure_version
 
     profile = load_profile(name, trained=settings.models)
     found = conn.execute(text("SELECT id FROM profiles WHERE name = :n"), {"n": profile.name}).scalar()

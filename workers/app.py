@@ -13,7 +13,8 @@ from celery import Celery, signals
 from kombu import Queue
 
 from ml.errors import TenorError
-from workers import broker, limits, pulse
+from workers import broker, pulse
+from workers.ledger import limits
 from workers.queues import PRIORITY_OF_STAGE, QUEUES, ROUTES, TASK_OF_RUN_STAGE, TASK_OF_STAGE
 from workers.settings import Settings, load_settings
 
@@ -58,7 +59,7 @@ def make_app(settings: Settings) -> Celery:
             "workers.stages.ser",
             "workers.stages.ter",
             "workers.stages.fuse",
-            "workers.sweeper",
+            "workers.ledger.sweeper",
             "workers.retraining.due",
             "workers.retraining.drift",
             "workers.retraining.prepare",

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from workers.archives.objects import client
+from workers.archives.objects.client import answering
+from workers.archives.objects.places import is_object_url
 from workers.errors import ArtifactBroken, DiskFull, StoreUnavailable
-from workers.objects import client
-from workers.objects.client import answering
-from workers.objects.places import is_object_url
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
-from workers.failures import trace_without_values
+from workers.ledger.failures import trace_without_values
 
 Format = Literal["text", "json"]
 

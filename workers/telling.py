@@ -9,7 +9,7 @@ from typing import Any, Self
 from celery import Celery, Task
 from sqlalchemy import Engine, text
 
-from workers.claims import Claim
+from workers.ledger.claims import Claim
 
 logger = logging.getLogger(__name__)
 

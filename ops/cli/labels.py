@@ -20,7 +20,7 @@ from ops.cli.text import visible
 from workers.settings import load_settings
 
 if TYPE_CHECKING:
-    from workers.corpora import Imported
+    from workers.labelling.corpora import Imported
 
 #: A table with a row for more speakers than these tells nobody anything.
 MOST_SPEAKERS = 60
@@ -91,7 +91,7 @@ def count(items: Sequence[LabelledUtterance]) -> Counts:
 
 def _write(session: Session, items: Sequence[LabelledUtterance]) -> "Imported":
     from db.engine import make_engine
-    from workers.corpora import import_labels
+    from workers.labelling.corpora import import_labels
 
     engine = make_engine(access.database(load_settings(), session.say))
     with Progress(console=session.err, transient=True, disable=not session.err.is_terminal) as progress:

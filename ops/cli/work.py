@@ -63,7 +63,7 @@ def enqueue(session: Session, path: str, profile: str | None, given: dict[str, A
         chosen = load_profile(profile or settings.profile, trained=settings.models)
         announce(chosen, settings.home, session.err)
     reached = access.reach(settings, session.say)
-    from workers.enqueue import JobOptions
+    from workers.jobs.enqueue import JobOptions
 
     engine = make_engine(reached.database_url)
     job_id = jobs.enqueue(engine, path, chosen, JobOptions(**given))

@@ -115,7 +115,7 @@ def _queues(services: Services) -> Check:
 def _artifacts(services: Services) -> Check:
     """Writes, reads and removes a small object."""
     from workers import artifacts
-    from workers.objects.client import answering
+    from workers.archives.objects.client import answering
 
     root = services.settings.artifacts
     shown = root.partition("?")[0]

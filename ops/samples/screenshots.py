@@ -47,7 +47,7 @@ def screenshots(console: Console, folder: Path = PICTURES) -> list[Path]:
 
 def _taken(settings: Settings, console: Console, folder: Path) -> list[Path]:
     reached = access.start(settings, lambda line: console.print(line, highlight=False))
-    from workers.enqueue import JobOptions
+    from workers.jobs.enqueue import JobOptions
 
     engine = make_engine(reached.database_url)
     flower = with_login(str(reached.flower_url), str(reached.flower_user), str(reached.flower_password))

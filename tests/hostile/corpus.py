@@ -27,7 +27,7 @@ def voice(seconds: float = 3.0) -> Samples:
 
 def write_corpus(folder: Path) -> dict[str, tuple[str, ...]]:
     """Write every file below a new folder; returns what has to become of each, by path as the database keeps it."""
-    from workers.files import storable_path
+    from workers.archives.files import storable_path
 
     folder.mkdir(parents=True)
     base = voice()

@@ -18,7 +18,7 @@ from ml.bundles.store import load_bundle, save_bundle
 from ml.errors import ModelError
 from ml.transcripts import TranscriptUnreadable, find_transcript, read_transcript
 from ml.transcripts.registry import READERS
-from workers.files import storable_path, usable_path
+from workers.archives.files import storable_path, usable_path
 
 MANY = settings(
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -13,7 +13,7 @@ from ml.alignment.recording import align_recording
 from ml.errors import RecordingError
 from tests.hostile.conftest import Outcomes
 from tests.hostile.corpus import ENTRIES, UNSEEN
-from workers.files import audio_files, located, look, storable_path
+from workers.archives.files import audio_files, located, look, storable_path
 
 SLOW = ("ten-hours-of-silence.flac", "thirteen-hours.flac")
 NAMES = sorted(storable_path(os.fsdecode(item.name)) for item in ENTRIES if os.fsdecode(item.name) not in UNSEEN)

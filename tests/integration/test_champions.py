@@ -13,9 +13,9 @@ from ml.corpora.manifest import freeze
 from ml.corpora.types import LabelledUtterance
 from ml.profiles import load_profile
 from tests.integration.planting import Plant, distribution
-from workers import versions
 from workers.errors import NoEarlierChampion, RunRefused
-from workers.rescoring import rescore
+from workers.jobs import versions
+from workers.jobs.rescoring import rescore
 from workers.retraining import data, drift, promote
 from workers.settings import Settings
 

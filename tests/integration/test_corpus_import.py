@@ -17,7 +17,7 @@ from tests.corpora.sound import write_voice
 from tests.corpora.texts import write_goemotions
 from tests.integration.cli_world import Tenor
 from tests.integration.planting import Plant, distribution
-from workers.corpora import NoAudio, import_labels
+from workers.labelling.corpora import NoAudio, import_labels
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import workers.lists
+import workers.archives.lists
 from ml.transcripts import Excerpt, read_excerpt
 from tests.integration.walking import Walker
 from tests.unit.silence import write_silence
@@ -179,8 +179,8 @@ def test_a_list_is_read_once_however_many_recordings_ask(
     calls = recordings(tmp_path / "calls", *(f"{folder}/{n}.wav" for folder in "ab" for n in range(20)))
     (calls / "trans.txt").write_text("".join(f"{folder}/{n}.wav\ttext {n}\n" for folder in "ab" for n in range(2000)))
     read: list[Path] = []
-    reader = workers.lists.read_list
-    monkeypatch.setattr(workers.lists, "read_list", lambda path: (read.append(path), reader(path))[1])
+    reader = workers.archives.lists.read_list
+    monkeypatch.setattr(workers.archives.lists, "read_list", lambda path: (read.append(path), reader(path))[1])
 
     job = walker.walk(calls)
 

@@ -17,8 +17,8 @@ from ops.metrics.moves import Moves
 from tests.integration.conftest import Server
 from tests.integration.planting import Plant
 from tests.integration.working import TRIES, Work
-from workers import claims
 from workers.errors import DiskFull
+from workers.ledger import claims
 from workers.settings import Settings
 
 

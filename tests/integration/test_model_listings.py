@@ -10,8 +10,8 @@ from db.engine import make_engine
 from db.errors import NotFound
 from ops import models, retraining
 from tests.integration.planting import Plant, distribution
-from workers import versions
 from workers.errors import RunEnded
+from workers.jobs import versions
 from workers.settings import Settings
 
 ANGRY, SAD = distribution(angry=0.8, sad=0.2), distribution(angry=0.3, sad=0.7)

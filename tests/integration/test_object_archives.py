@@ -17,6 +17,10 @@ from tests.integration.walking import Walker
 from tests.s3 import Server, serving
 from tests.unit.silence import write_silence
 from workers import artifacts, context
+from workers.archives.objects import client, held, walk
+from workers.archives.objects.held import Held
+from workers.archives.objects.index import Index
+from workers.archives.objects.places import seen
 from workers.errors import (
     ArchiveEmpty,
     ArchiveMissing,
@@ -26,10 +30,6 @@ from workers.errors import (
     RecordingChanged,
     StoreUnavailable,
 )
-from workers.objects import client, held, walk
-from workers.objects.held import Held
-from workers.objects.index import Index
-from workers.objects.places import seen
 from workers.settings import Settings
 
 
@@ -199,7 +199,7 @@ def test_what_happens_to_one_object_is_that_recordings_result(
 def test_a_recording_replaced_after_the_walk_is_changed_for_its_reader(
     s3_walker: Walker, store: Server, bucket: str, tmp_path: Path
 ) -> None:
-    from workers.files import check_unchanged
+    from workers.archives.files import check_unchanged
 
     store.put(bucket, {"a.wav": wav(tmp_path, 1)})
     (member,) = s3_walker.members(s3_walker.walk(f"s3://{bucket}"))
@@ -323,8 +323,9 @@ def test_the_folder_for_objects_stays_within_its_bound_and_in_use_is_safe(
 def test_what_a_killed_process_held_is_removed_by_the_next(tmp_path: Path) -> None:
     # Given a process that holds a file and is killed
     program = (
-        "import sys, time; from pathlib import Path; from workers.objects.held import Held; from workers.settings"
-        " import Settings; held = Held(Settings(home=Path(sys.argv[1]))); (held.folder / 'a.wav').write_bytes(b'x');"
+        "import sys, time; from pathlib import Path; from workers.archives.objects.held import Held;"
+        " from workers.settings import Settings; held = Held(Settings(home=Path(sys.argv[1])));"
+        " (held.folder / 'a.wav').write_bytes(b'x');"
         " print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ)
@@ -355,7 +356,7 @@ def test_a_unit_of_work_leaves_nothing_also_when_an_error_holds_on_to_it(tmp_pat
 
 
 def test_an_index_walks_in_the_order_of_a_disk_and_finds_what_lies_beside(tmp_path: Path) -> None:
-    from workers.files import audio_files
+    from workers.archives.files import audio_files
 
     names = ["b.wav", "a/z.wav", "a.b/c.wav", "a-b.wav", "a.wav", "a/b/c.wav", "Z.WAV", "é/x.wav", "a/.h/x.wav"]
     for name in names:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from tests.integration.walking import Walker
 from tests.unit.silence import write_silence
-from workers import roots
-from workers.packed import Store
+from workers.archives import roots
+from workers.archives.packed import Store
 
 
 def manifest(folder: Path, *lines: str) -> None:

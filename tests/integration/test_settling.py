@@ -15,11 +15,11 @@ from ops.jobs import retry_all
 from ops.troubles import given_up
 from tests.integration.planting import Plant
 from tests.integration.working import TRIES, Work
-from workers import claims
 from workers.errors import ArchiveEmpty, ArtifactBroken, DiskFull, TurnOver
-from workers.jobs import retry_job
-from workers.leases import break_lost
-from workers.outcomes import LONGEST_PAUSE_S
+from workers.jobs.changes import retry_job
+from workers.ledger import claims
+from workers.ledger.leases import break_lost
+from workers.ledger.outcomes import LONGEST_PAUSE_S
 from workers.settings import Settings
 
 
@@ -303,7 +303,7 @@ def test_sweepers_that_run_at_once_break_each_lease_once(database_url: str) -> N
 def test_retry_takes_up_recordings_that_another_time_may_save(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.dispatch.send", lambda *_: 0)
+    monkeypatch.setattr("workers.ledger.dispatch.send", lambda *_: 0)
     engine = make_engine(database_url)
     with engine.begin() as conn:
         plant = Plant(conn)
@@ -338,7 +338,7 @@ def test_what_was_given_up_over_all_jobs_is_told_by_kind_and_retried_by_kind(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given dead work of two jobs, of one kind each, and a recording that nothing can save
-    monkeypatch.setattr("workers.dispatch.send", lambda *_: 0)
+    monkeypatch.setattr("workers.ledger.dispatch.send", lambda *_: 0)
     engine = make_engine(database_url)
     with engine.begin() as conn:
         plant = Plant(conn)

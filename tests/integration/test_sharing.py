@@ -11,7 +11,7 @@ from db.engine import make_engine
 from tests.integration.planting import Plant
 from tests.integration.working import Work
 from workers.errors import JobEnded
-from workers.jobs import cancel_job, pause_job, resume_job
+from workers.jobs.changes import cancel_job, pause_job, resume_job
 from workers.settings import Settings
 
 
@@ -101,7 +101,7 @@ def test_a_unit_that_another_job_waits_for_goes_on_while_its_own_is_paused(work:
 
 def test_a_paused_job_says_so_and_goes_on_where_it_stopped(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    monkeypatch.setattr("workers.dispatch.send", lambda _app, _engine, ids: sent.extend(ids))
+    monkeypatch.setattr("workers.ledger.dispatch.send", lambda _app, _engine, ids: sent.extend(ids))
     engine = make_engine(database_url)
     with engine.begin() as conn:
         plant = Plant(conn)

@@ -14,10 +14,11 @@ from db.engine import make_engine
 from ml.profiles import load_profile
 from ops import troubles
 from tests.unit.silence import write_silence
-from workers import broker, context, dispatch
+from workers import broker, context
 from workers.app import app
-from workers.enqueue import JobOptions, create_job
-from workers.members import Member, members_of
+from workers.archives.members import Member, members_of
+from workers.jobs.enqueue import JobOptions, create_job
+from workers.ledger import dispatch
 from workers.settings import Settings
 from workers.stages.ingest import _Ingest
 from workers.stages.runner import run
@@ -41,7 +42,7 @@ class Walker:
         task = Task()
         task.bind(app)
         task.push_request(id=str(uuid.uuid4()))
-        return run(task, stage["id"], lambda claim: _Ingest(task, claim).work())
+        return run(task, stage["id"], lambda claim, tell: _Ingest(task, claim).work(tell))
 
     def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         with self.engine.connect() as conn:
@@ -90,7 +91,7 @@ def walker(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(context, "engine", lambda: engine)
     monkeypatch.setattr(broker, "ping", lambda _app: None)
     monkeypatch.setattr(dispatch, "send", lambda _app, _engine, stages: len(list(stages)))
-    monkeypatch.setattr("workers.enqueue.send", lambda _app, _engine, stages: len(list(stages)))
+    monkeypatch.setattr("workers.jobs.enqueue.send", lambda _app, _engine, stages: len(list(stages)))
     yield Walker(engine, settings)
     engine.dispose()
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from tests.integration.planting import Plant
-from workers import claims, dispatch
-from workers.claims import Claim
-from workers.leases import break_lost
+from workers.ledger import claims, dispatch
+from workers.ledger.claims import Claim
+from workers.ledger.leases import break_lost
+from workers.ledger.units import Member, add_batch, add_group
 from workers.settings import Settings
-from workers.units import Member, add_batch, add_group
 
 TRIES = 3
 ROOT = uuid.uuid4()

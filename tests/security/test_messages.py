@@ -76,7 +76,9 @@ def test_pickle_that_calls_itself_json_is_refused(house: House, redis: Redis, tm
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("task", ["os.system", "celery.backend_cleanup", "workers.sweeper.sweep", "nothing.known"])
+@pytest.mark.parametrize(
+    "task", ["os.system", "celery.backend_cleanup", "workers.ledger.sweeper.sweep", "nothing.known"]
+)
 def test_a_task_that_is_none_of_ours_is_not_run(house: House, redis: Redis, task: str) -> None:
     redis.lpush("maintenance", message(task, call(command="true"), "application/json", "utf-8"))
 

@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from workers.packed.unpacking import Bounds, unpack
+from workers.archives.packed.unpacking import Bounds, unpack
 
 ENOUGH = Bounds(10_000_000)
 FILES = {"a.wav": b"a" * 5000, "sub/b.wav": os.urandom(70_000), "sub/ö.txt": b"words", "manifest.csv": b"path\n"}

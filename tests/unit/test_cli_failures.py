@@ -186,7 +186,7 @@ def test_ctrl_c_is_a_word_and_exit_130(home: Path) -> None:
     [
         ("ml.profiles.load_profile", "nothing was started"),
         ("ops.local.up", "tenor down"),
-        ("workers.enqueue.create_job", "`tenor status` lists the jobs"),
+        ("workers.jobs.enqueue.create_job", "`tenor status` lists the jobs"),
     ],
 )
 def test_ctrl_c_before_there_is_a_job_says_what_it_left(

@@ -27,7 +27,7 @@ from ml.errors import ModelError
 from ml.transcription import transcriber as transcribers
 from tests.unit.ctc_models import random_checkpoint, random_model, save_vocabulary
 from workers import context
-from workers.enqueue import JobOptions
+from workers.jobs.enqueue import JobOptions
 from workers.settings import Settings
 from workers.stages import align as stage
 from workers.stages.align import Member

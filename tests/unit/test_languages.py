@@ -3,7 +3,7 @@
 import pytest
 
 from ml.languages import LanguageUnknown, standard_language
-from workers.enqueue import JobOptions
+from workers.jobs.enqueue import JobOptions
 
 
 @pytest.mark.parametrize(

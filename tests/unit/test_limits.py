@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from workers import limits, memory
-from workers.deadline import deadline
+from workers import memory
+from workers.ledger import limits
+from workers.ledger.deadline import deadline
 
 
 class Late(Exception):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.silence import write_silence
-from workers.files import Found, absence, look
-from workers.listed import absent
-from workers.listing import Listing, open_listing
-from workers.manifest import Line, Problem, read_manifest
+from workers.archives.files import Found, absence, look
+from workers.archives.listed import absent
+from workers.archives.listing import Listing, open_listing
+from workers.archives.manifest import Line, Problem, read_manifest
 
 HEADER = "path,transcript,language,channels,speaker,speakers,dialogue,recorded_at,agent\n"
 

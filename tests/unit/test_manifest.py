@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from workers.archives.lines import MAX_LINE
+from workers.archives.manifest import Line, Problem, find_manifest, read_manifest
 from workers.errors import ManifestUnreadable
-from workers.lines import MAX_LINE
-from workers.manifest import Line, Problem, find_manifest, read_manifest
 
 HEADER = "path,transcript,language,channels,speaker,speakers,dialogue,recorded_at,agent\n"
 

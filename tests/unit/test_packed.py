@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.packing import ENOUGH, FILES, TARS, contents, entry, make, make_tar, make_zip, unpacked
+from workers.archives.packed import is_packed
+from workers.archives.packed.unpacking import unpack
 from workers.errors import (
     ArchiveBroken,
     ArchiveEncrypted,
     ArchiveUnsafe,
     ArchiveUnusable,
 )
-from workers.packed import is_packed
-from workers.packed.unpacking import unpack
 
 
 @pytest.mark.parametrize("ending", [".zip", ".ZIP", *TARS])

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.packing import contents, entry, make, make_zip, unpacked
+from workers.archives.packed import unpacking
+from workers.archives.packed.unpacking import Bounds
 from workers.errors import (
     ArchiveBroken,
     ArchiveTooLarge,
 )
-from workers.packed import unpacking
-from workers.packed.unpacking import Bounds
 
 
 def test_more_than_the_allowed_size_is_refused_before_it_is_written(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.packing import ENOUGH, FILES, contents, make_zip
+from workers.archives.packed import Store
+from workers.archives.packed.store import Version, version
+from workers.archives.packed.unpacking import unpack
 from workers.errors import (
     ArchiveBroken,
     ArchiveMissing,
     DiskFull,
 )
-from workers.packed import Store
-from workers.packed.store import Version, version
-from workers.packed.unpacking import unpack
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_an_archive_that_is_replaced_meanwhile_is_not_kept_under_the_old_hash(st
 
 
 def test_many_at_once_unpack_once(store: Store, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.packed import store as module
+    from workers.archives.packed import store as module
 
     calls: list[Path] = []
 
@@ -125,11 +125,11 @@ def test_many_at_once_unpack_once(store: Store, packed: Path, monkeypatch: pytes
 _SLOWLY = """
 import sys, time
 from pathlib import Path
-from workers.packed import Store
-from workers.packed.store import version
-from workers.packed.unpacking import Bounds
+from workers.archives.packed import Store
+from workers.archives.packed.store import version
+from workers.archives.packed.unpacking import Bounds
 packed = Path(sys.argv[1])
-from workers.packed import unpacking
+from workers.archives.packed import unpacking
 write = unpacking._write
 def slow(*args):
     written = write(*args)
@@ -165,7 +165,7 @@ def test_whoever_is_killed_in_the_middle_leaves_nothing_that_the_next_one_takes_
 
 
 def test_one_that_waits_may_be_told_to_stop(store: Store, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.packed import store as module
+    from workers.archives.packed import store as module
 
     monkeypatch.setattr(module, "_PULSE_S", -1.0)
 

@@ -11,8 +11,8 @@ from ml.audio import reader
 from ml.audio.decode import SAMPLE_RATE, channel_samples, decode
 from ml.audio.errors import AudioSilent, NoTemporarySpace
 from ml.audio.reader import open_audio
-from workers import failures
 from workers.errors import DiskFull
+from workers.ledger import failures
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from ml.transcription.checkpoint import kind_of, pin
 from ml.transcription.transcriber import load
 from tests.unit import ctc_models, tiny_models
 from tests.unit.whisper_models import whisper_checkpoint
-from workers.enqueue import JobOptions
+from workers.jobs.enqueue import JobOptions
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from workers.archives.files import absence, audio_files
 from workers.errors import ArchiveMissing
-from workers.files import absence, audio_files
 
 NAMES = ("b.wav", "a.wav", "B/x.wav", "a/z.flac", "a/b/c.mp3", "a b/1.wav", "a.d/2.wav", "z.wav")
 

@@ -13,7 +13,7 @@ from ml.corpora.registry import IMPORTERS
 from ml.labelling import agreement
 from ml.labelling.types import Judgement, Read, Refusal
 from workers.labelling.places import Place, Places, scope
-from workers.patience import transaction
+from workers.ledger.patience import transaction
 
 #: The corpus of labels of one's own.
 ARCHIVE = "archive"

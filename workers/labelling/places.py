@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, text
 from db.errors import NotFound
 from ml.labelling.types import About, Judgement
 from ml.transcripts.naming import recording_name
-from workers.files import storable_path
-from workers.objects.places import is_object_url
+from workers.archives.files import storable_path
+from workers.archives.objects.places import is_object_url
 
 #: A time may lie so far behind the end: players and editors round.
 PAST_END_S = 0.5

@@ -18,8 +18,8 @@ from ml.features.speaker import SIZE
 from ml.labelling.errors import NothingToSample
 from ml.labelling.sampling import Pool, Strategy, choose, uncertainty
 from ml.labelling.tasks import CLIPS, Task, as_json, how_to_label, interface
-from workers import roots
-from workers.files import check_unchanged, located
+from workers.archives import roots
+from workers.archives.files import check_unchanged, located
 from workers.settings import Settings
 
 #: Shorter ones are breaths and yeses, longer ones hold more than one emotion.

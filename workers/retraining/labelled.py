@@ -12,8 +12,9 @@ from db.targets import Target, targets
 from ml.audio.clips import clip_name, write_clip
 from ml.corpora.types import LabelledUtterance, Skipped
 from ml.errors import RecordingError
-from workers import context, roots
-from workers.files import check_unchanged, located
+from workers import context
+from workers.archives import roots
+from workers.archives.files import check_unchanged, located
 
 #: Files whose places are asked for at once.
 _CHUNK = 1000

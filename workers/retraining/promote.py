@@ -11,6 +11,7 @@ from db.errors import NotFound
 from workers import context
 from workers.app import app
 from workers.errors import RunEnded, RunRefused
+from workers.jobs.versions import add_version, crown
 from workers.retraining import data, runs
 from workers.retraining.data import HELD, TARGET
 from workers.retraining.evaluate import REFERENCE
@@ -18,7 +19,6 @@ from workers.retraining.runner import Commit, Watch, run
 from workers.retraining.runs import Run
 from workers.retraining.sides import SPEECH, TEXT
 from workers.settings import Settings
-from workers.versions import add_version, crown
 
 
 @app.task(bind=True, name="retrain.promote")

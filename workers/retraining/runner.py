@@ -14,16 +14,17 @@ from sqlalchemy import Connection, Engine, text
 
 from db.engine import is_passing
 from db.errors import LeaseLost
-from workers import context, limits
-from workers.dispatch import RETRY
+from workers import context
 from workers.errors import RunRefused
-from workers.patience import transaction
+from workers.ledger import limits
+from workers.ledger.dispatch import RETRY
+from workers.ledger.patience import transaction
+from workers.ledger.working import under_lease
 from workers.queues import ROUTES, TASK_OF_RUN_STAGE
 from workers.retraining import runs
 from workers.retraining.runs import Run
 from workers.settings import Settings
 from workers.telling import announce
-from workers.working import under_lease
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Rows of `training_runs` as work: claim, advance, end, give back.
 
-A run is one row that passes four stages. Whoever holds its lease (`workers.leases`) works on the present stage.
+A run is one row that passes four stages. Whoever holds its lease (`workers.ledger.leases`) works on the present stage.
 """
 
 import json
@@ -14,10 +14,11 @@ from sqlalchemy import Connection, text
 
 from db.errors import LeaseLost
 from db.states import RUN_STAGES
-from workers import context, failures, leases
-from workers.failures import Failure
-from workers.leases import Lease
-from workers.outcomes import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from workers import context
+from workers.ledger import failures, leases
+from workers.ledger.failures import Failure
+from workers.ledger.leases import Lease
+from workers.ledger.outcomes import FIRST_PAUSE_S, LONGEST_PAUSE_S
 
 #: One process at a time decides which run goes next.
 _LOCK = 7_367_004

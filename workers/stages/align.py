@@ -13,16 +13,17 @@ from sqlalchemy import Connection, text
 
 from db.scores import write_utterances
 from ml.errors import RecordingError, TenorError
-from workers import context, failures, limits
+from workers import context
 from workers.app import app
-from workers.claims import Claim
-from workers.deadline import deadline
+from workers.archives.files import check_unchanged
+from workers.archives.members import Member, members_of
 from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
-from workers.files import check_unchanged
-from workers.members import Member, members_of
+from workers.ledger import failures, limits
+from workers.ledger.claims import Claim
+from workers.ledger.deadline import deadline
+from workers.ledger.units import Aligned, add_batches
 from workers.stages.runner import Outcome, run
 from workers.telling import Tell
-from workers.units import Aligned, add_batches
 
 if TYPE_CHECKING:
     from ml.alignment.types import Alignment

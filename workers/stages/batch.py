@@ -14,11 +14,12 @@ from sqlalchemy import Connection, text
 
 from db.states import next_stage
 from ml.errors import RecordingError
-from workers import artifacts, context, roots
-from workers.claims import Claim
+from workers import artifacts, context
+from workers.archives import roots
+from workers.archives.files import located
 from workers.errors import ArtifactBroken
-from workers.failures import sentence
-from workers.files import located
+from workers.ledger.claims import Claim
+from workers.ledger.failures import sentence
 
 if TYPE_CHECKING:
     from ml.inference.engine import Engine as Inference

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from ml.errors import RecordingError
 from workers.app import app
-from workers.claims import Claim
-from workers.files import check_unchanged
+from workers.archives.files import check_unchanged
+from workers.ledger.claims import Claim
 from workers.stages import batch
 from workers.stages.batch import Item
 from workers.stages.runner import Outcome, run

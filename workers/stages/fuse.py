@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from workers import artifacts, context
 from workers.app import app
-from workers.claims import Claim
+from workers.ledger.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
 from workers.telling import Tell

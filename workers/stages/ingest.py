@@ -12,20 +12,22 @@ from typing import Any
 from celery import Task
 from sqlalchemy import Connection, text
 
-from workers import context, dispatch, roots
+from workers import context
 from workers.app import app
-from workers.claims import Claim
+from workers.archives import roots
+from workers.archives.files import Found, Known, storable_path, usable_path
+from workers.archives.listed import absent, unread, write_problems
+from workers.archives.listing import open_listing
+from workers.archives.lists import Lists
+from workers.archives.manifest import Problem
 from workers.errors import ArchiveEmpty, TurnOver
-from workers.files import Found, Known, storable_path, usable_path
-from workers.links import link_recordings
-from workers.listed import absent, unread, write_problems
-from workers.listing import open_listing
-from workers.lists import Lists
-from workers.manifest import Problem
-from workers.patience import transaction
+from workers.jobs.links import link_recordings
+from workers.ledger import dispatch
+from workers.ledger.claims import Claim
+from workers.ledger.patience import transaction
+from workers.ledger.units import add_group
 from workers.stages.runner import Outcome, run
 from workers.telling import Tell
-from workers.units import add_group
 
 #: Files per transaction. The first ones are few, so that the first recordings are soon on their way.
 CHUNKS = (8, 64, 500)

@@ -10,13 +10,14 @@ from celery import Celery, Task
 from sqlalchemy import Connection
 
 from db.engine import is_passing
-from workers import claims, context, dispatch
+from workers import context
 from workers.artifacts import Stored
-from workers.claims import Claim
-from workers.outcomes import finish_jobs
-from workers.patience import transaction
+from workers.ledger import claims, dispatch
+from workers.ledger.claims import Claim
+from workers.ledger.outcomes import finish_jobs
+from workers.ledger.patience import transaction
+from workers.ledger.working import under_lease
 from workers.telling import Tell, Teller
-from workers.working import under_lease
 
 logger = logging.getLogger(__name__)
 

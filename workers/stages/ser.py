@@ -6,7 +6,7 @@ from typing import Any
 from celery import Task
 
 from workers.app import app
-from workers.claims import Claim
+from workers.ledger.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
 from workers.telling import Tell
