@@ -144,7 +144,10 @@ def _check_at_start(**_: Any) -> None:
 def _dress_logs(logger: logging.Logger, **_: Any) -> None:
     from workers import logs
 
-    logs.dress(logger, load_settings().log_format)
+    settings = load_settings()
+    # Whoever starts the worker: Celery's own option would leave out what is done.
+    logger.setLevel(settings.log_level)
+    logs.dress(logger, settings.log_format)
 
 
 @signals.heartbeat_sent.connect

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -98,7 +97,8 @@ class Stack:
         self.compose("up", *how, *chosen, *services, options=options)
 
     def down(self, *arguments: str) -> None:
-        self.compose("--profile=monitoring", "--profile=cli", "down", *arguments, check=False)
+        # Those of a second copy of a service are orphans to podman-compose.
+        self.compose("--profile=monitoring", "--profile=cli", "down", "--remove-orphans", *arguments, check=False)
 
     def containers(self, service: str) -> list[str]:
         """Names of a service's containers, running or not."""
@@ -146,9 +146,9 @@ class Stack:
         """Run a program in a service's first container."""
         return self.engine.podman("exec", self.containers(service)[0], *command, check=check)
 
-    def kill(self, container: str) -> None:
-        """Kill a container's processes behind podman's back, as the kernel does when memory is short."""
-        os.kill(int(self.inspect(container)["State"]["Pid"]), signal.SIGKILL)
+    def process(self, container: str) -> int:
+        """The first process of a container, by its number on this machine."""
+        return int(self.inspect(container)["State"]["Pid"])
 
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 240) -> Any:
         deadline = time.monotonic() + timeout_s
