@@ -106,8 +106,8 @@ def test_whoever_beat_a_champion_that_is_gone_is_not_promoted(plant: Plant, prof
 
 
 def test_a_bundle_goes_to_the_store_where_one_is_named(tmp_path: Path) -> None:
-    bundle = tmp_path / "bundle"
-    bundle.mkdir()
+    bundle = Settings(home=tmp_path).models / "runs" / "7" / "adapted"
+    bundle.mkdir(parents=True)
     for name in ("bundle.json", "weights.safetensors"):
         (bundle / name).write_text(name)
     spec = {"speech": {"location": str(bundle), "sha256": "0" * 64}}

@@ -39,12 +39,12 @@ def broker(tmp_path: Path) -> Iterator[tuple[str, "Redis[str]"]]:
     """A Redis in which a worker has had a long task in hand for two hours."""
     port, folder = free_port(), tmp_path / "redis"
     folder.mkdir()
-    process = redis.start(folder, port, "secret", tmp_path / "redis.log")
-    client: Redis[str] = Redis(port=port, password="secret", decode_responses=True)
+    process = redis.start(folder, port, "secret", "owner", tmp_path / "redis.log")
+    client: Redis[str] = Redis(port=port, password="owner", decode_responses=True)
     client.hset("unacked", "tag", json.dumps([MESSAGE, "", "align"]))
     client.zadd("unacked_index", {"tag": time.time() - AGE_S})
     try:
-        yield f"redis://:secret@127.0.0.1:{port}/0", client
+        yield f"redis://{redis.WORKER}:secret@127.0.0.1:{port}/0", client
     finally:
         process.terminate()
         process.wait(timeout=30)
