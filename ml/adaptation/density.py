@@ -24,6 +24,8 @@ LEAST_EFFECTIVE = 0.2
 LEAST = 20
 #: Kernels of KLIEP, at most.
 CENTRES = 100
+#: Against division by nothing; and shares that move by less than this, together, are found.
+TINY, SETTLED = 1e-12, 1e-7
 #: Kernel widths that likelihood chooses between, as multiples of the median distance.
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
 
@@ -58,7 +60,7 @@ def chosen_width(source: Floats, target: Floats, *, folds: int = 5, seed: int = 
         for held in parts:
             rest = np.delete(some, held, axis=0)
             fitted = _Kliep(source, rest, width, seed, 200)
-            found.append(np.log(np.maximum(fitted.at(some[held]), 1e-12)).mean())
+            found.append(np.log(np.maximum(fitted.at(some[held]), TINY)).mean())
         return float(np.mean(found))
 
     return max((factor * median for factor in WIDTHS), key=likelihood)
@@ -71,20 +73,17 @@ class _Kliep:
         rng = np.random.default_rng(seed)
         self._width = width
         self._centres = target[np.sort(rng.permutation(len(target))[:CENTRES])]
-        at_target, mean = self._kernels(target), self._kernels(source).mean(axis=0)
-        self._alpha = np.full(len(self._centres), 1.0)
-        self._alpha /= mean @ self._alpha
-        rate, best = 1.0, self._objective(at_target, self._alpha)
+        mean = self._kernels(source).mean(axis=0)
+        # With β = α·mean the ratio is a mixture of densities, β its proportions: what is sought are those that make the
+        # target likeliest, and expectation maximisation finds them without a step size, within the constraints.
+        densities = self._kernels(target) / (mean + TINY)
+        shares = np.full(len(self._centres), 1 / len(self._centres))
         for _ in range(steps):
-            # Along the gradient, back to the constraints; shorter where that was too far.
-            moved = self._feasible(self._alpha + rate * at_target.T @ (1 / (at_target @ self._alpha + 1e-12)), mean)
-            found = self._objective(at_target, moved)
-            if found <= best + 1e-9:
-                rate /= 4
-                if rate < 1e-9:
-                    break
-                continue
-            self._alpha, best, rate = moved, found, rate * 2
+            found = shares * (densities / (densities @ shares + TINY)[:, None]).mean(axis=0)
+            if np.abs(found - shares).sum() < SETTLED:
+                break
+            shares = found / found.sum()
+        self._alpha = shares / (mean + TINY)
 
     def at(self, points: Floats) -> Floats:
         """Ratios [n] at points [n, D]."""
@@ -92,15 +91,6 @@ class _Kliep:
 
     def _kernels(self, points: Floats) -> Floats:
         return np.asarray(np.exp(-cdist(points, self._centres, "sqeuclidean") / (2 * self._width**2)))
-
-    @staticmethod
-    def _objective(at_target: Floats, alpha: Floats) -> float:
-        return float(np.log(at_target @ alpha + 1e-12).mean())
-
-    @staticmethod
-    def _feasible(alpha: Floats, mean: Floats) -> Floats:
-        alpha = np.maximum(0, alpha + (1 - mean @ alpha) * mean / (mean @ mean))
-        return np.asarray(alpha / (mean @ alpha))
 
 
 class _Weighting(Method, ABC):

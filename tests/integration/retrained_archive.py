@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Task
 from sqlalchemy import Engine, text
 
 from db.engine import make_engine
@@ -16,7 +17,8 @@ from ml.corpora.types import LabelledUtterance
 from tests.integration.planting import Plant, distribution
 from tests.unit.two_domains import FOUR, quick_voices
 from workers import context
-from workers.retraining import due, models, runs
+from workers.app import app
+from workers.retraining import due, models, runner, runs
 from workers.retraining.runner import Watch
 from workers.retraining.runs import Run
 from workers.settings import Settings
@@ -86,6 +88,8 @@ def enter(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, fake in fakes.items():
         monkeypatch.setattr(context, name, fake)
     monkeypatch.setattr(models, "embed", lambda: quick_voices)
+    # There is no broker to tell anybody by.
+    monkeypatch.setattr(runner, "announce", lambda *_: None)
 
 
 def taken(engine: Engine, run_id: int, stage: str) -> Run:
@@ -96,9 +100,17 @@ def taken(engine: Engine, run_id: int, stage: str) -> Run:
     return found
 
 
+def task_of(own: Run) -> Any:
+    """The task in which a worker would do a run's stage."""
+    task = Task()
+    task.bind(app)
+    task.push_request(id=str(own.task_id))
+    return task
+
+
 def through(engine: Engine, run_id: int, stage: str, work: Any) -> dict[str, Any]:
     own = taken(engine, run_id, stage)
-    commit = work(own, Watch(engine, own))
+    commit = work(own, Watch(task_of(own), engine, own))
     with engine.begin() as conn:
         commit(conn)
     with engine.connect() as conn:

@@ -13,7 +13,7 @@ from ml.adaptation.errors import PlanInvalid
 from ml.corpora.types import LabelledUtterance
 from ml.profiles import load_profile
 from ops.retraining import _check
-from tests.integration.retrained_archive import World, enter, taken, through
+from tests.integration.retrained_archive import World, enter, taken, task_of, through
 from tests.unit.tiny_models import text_bundle, text_encoder
 from tests.unit.two_domains import champion, corpus
 from workers.retraining import evaluate, prepare, promote, train
@@ -73,7 +73,7 @@ def test_both_models_are_retrained_where_texts_have_labels_and_a_kill_in_between
     assert through(world.engine, first, "prepare", prepare._work)["numbers"]["sides"] == ["speech", "text"]
     own = taken(world.engine, first, "train")
     with pytest.raises(LeaseLost):
-        train._work(own, Stopping(world.engine, own))
+        train._work(own, Stopping(task_of(own), world.engine, own))
     with world.engine.begin() as conn:
         own.lease.release(conn)
     resumed = through(world.engine, first, "train", train._work)["numbers"]["training"]

@@ -90,10 +90,10 @@ def test_weights_by_a_classifier_are_its_odds_and_follow_the_true_ratio() -> Non
     assert np.corrcoef(np.log(logistic_ratio(near, far)), np.log(truth))[0, 1] > 0.99
 
 
-def test_kliep_begins_where_skada_does_and_finds_a_likelier_ratio() -> None:
+def test_kliep_is_skadas_ratio_with_likelier_shares() -> None:
     source, target, domains = two_samples()
     every, width = np.concatenate([source, target]), 2.0
-    # Its step has the size of a rounding error, so skada 0.6 stays at its first point.
+    # Its step has the size of a rounding error, so skada 0.6 stays at its first point, a random one.
     adapter = KLIEPReweightAdapter(gamma=1 / (2 * width**2), n_centers=len(target), max_iter=1).fit(
         every, sample_domain=domains
     )
