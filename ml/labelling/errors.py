@@ -10,6 +10,13 @@ class LabelsUnreadable(TenorError):
     hint = "Give a table (CSV, TSV) with a header, JSON lines, a JSON export of Label Studio, or TextGrids."
 
 
+class NothingImported(TenorError):
+    """Every line of a file of labels was refused."""
+
+    code = "nothing_imported"
+    hint = "Mend what is said about each; archives have to be enqueued before their labels."
+
+
 class MappingInvalid(TenorError):
     """`--map` or `--scale` does not say what it has to."""
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.progress import Progress
@@ -15,6 +15,7 @@ from db.engine import make_engine, reading
 from db.label_batches import Judged, LabelBatch, Measured, batch, batches, judged, names_of
 from ml.emotions import EMOTIONS
 from ml.labelling import agreement
+from ml.labelling.errors import NothingImported
 from ml.labelling.reading import read_labels
 from ml.labelling.sampling import Strategy
 from ml.labelling.words import read_words
@@ -22,6 +23,9 @@ from ops import access, jobs
 from ops.cli.session import Session
 from ops.cli.text import visible
 from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from workers.labelling.importing import Imported
 
 #: Lines that are named on a terminal; `--json` has all of them.
 FIRST_REFUSALS = 50
@@ -38,17 +42,29 @@ class Source:
     maps: Sequence[str] = ()
 
 
-def import_labels(session: Session, source: Source, *, job: int | None, archive: str | None, dry_run: bool) -> None:
-    """Read, write unless it is a dry run, and say what became of every line."""
-    from workers.labelling.importing import Imported, import_own
+def import_labels(session: Session, source: Source, *, job: int | None, archive: str | None, dry_run: bool) -> int:
+    """Read, write unless it is a dry run, and say what became of every line; the number of refused ones.
+
+    Raises `NothingImported` where that is all of them.
+    """
+    from workers.labelling.importing import import_own
 
     words = read_words(source.maps, source.scale)
     read = read_labels(source.file, words=words, annotator=source.annotator, tier=source.tier)
     engine = make_engine(access.database(load_settings(), session.say))
-    imported: Imported = import_own(engine, read, job=job, archive=archive, dry_run=dry_run)
+    imported = import_own(engine, read, job=job, archive=archive, dry_run=dry_run)
     if session.json_output:
         session.document(asdict(imported))
-        return
+    else:
+        _show_imported(session, imported, dry_run=dry_run)
+    refused = len(imported.refused)
+    if refused and not imported.recordings:
+        count = "The only label" if refused == 1 else f"All {refused:,} labels"
+        raise NothingImported(f"{count} of {read.source} {'was' if refused == 1 else 'were'} refused")
+    return refused
+
+
+def _show_imported(session: Session, imported: "Imported", *, dry_run: bool) -> None:
     for refusal in imported.refused[:FIRST_REFUSALS]:
         session.say(visible(str(refusal)))
     if (more := len(imported.refused) - FIRST_REFUSALS) > 0:

@@ -1,7 +1,7 @@
 """What every command shares: where output goes, what Ctrl-C does, how an error becomes a sentence and a code.
 
 Standard output holds results only, with `--json` exactly one document; all else goes to standard error.
-Exit codes: 0 fine, 1 a named error, 2 wrong usage, 3 recordings failed under `--strict`, 130 interrupted.
+Exit codes: 0 fine, 1 a named error, 2 wrong usage, 3 some failed under `--strict`, 130 interrupted.
 """
 
 import io

@@ -123,6 +123,25 @@ def test_labels_go_in_once_and_lines_that_cannot_be_followed_are_named(
     assert "every judgement is the same" in batch["arousal_note"]
 
 
+def test_refused_labels_are_an_exit_code_only_when_strict_or_all_of_them(
+    tenor: Command, archive: Archive, database_url: str, tmp_path: Path
+) -> None:
+    good, bad = ("may/1.wav", 0, 1, "", "Kim", "angry", ""), ("may/9.wav", 0, 1, "", "Kim", "sad", "")
+    some, none = write_table(tmp_path / "some.csv", good, bad), write_table(tmp_path / "none.csv", bad, bad)
+
+    tried, refused = tenor("labels", "import", str(none), "--dry-run"), tenor("labels", "import", str(none))
+    document = tenor("labels", "import", str(none), "--strict", "--json")
+
+    for done in (tried, refused, document):
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("Error: All 2 labels of none.csv were refused. Mend")
+    assert [one["where"] for one in json.loads(document.stdout)["refused"]] == ["line 2", "line 3"]
+    assert rows(database_url, "SELECT * FROM label_batches") == []
+
+    assert tenor("labels", "import", str(some)).returncode == 0
+    assert tenor("labels", "import", str(some), "--strict").returncode == 3
+
+
 def test_a_corrected_label_replaces_its_annotators_and_the_history_names_both_imports(
     tenor: Command, archive: Archive, database_url: str, tmp_path: Path
 ) -> None:

@@ -34,14 +34,15 @@ def import_labels(
         list[str] | None, typer.Option("--map", help="What a word means: WORD=CLASS or WORD=none; may be repeated.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find out what would happen; nothing is written.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when some labels were refused.")] = False,
     json: Json = False,
 ) -> None:
     """Load labels into the database, onto recordings that were enqueued, and measure how far their annotators agree.
 
-    Lines that cannot be followed are named, the others go in. Importing again changes nothing; a corrected label
-    replaces what the same annotator said before.
+    Lines that cannot be followed are named, the others go in; where there are no others, that is an error. Importing
+    again changes nothing; a corrected label replaces what the same annotator said before.
     """
-    from ops.cli.session import session
+    from ops.cli.session import SOME_FAILED, session
 
     if job is not None and archive is not None:
         raise typer.BadParameter("give either --job or --archive")
@@ -50,7 +51,9 @@ def import_labels(
         from ops.cli.labelling import import_labels as run
 
         source = Source(file, annotator=annotator, tier=tier, scale=scale, maps=tuple(map or ()))
-        run(current, source, job=job, archive=archive, dry_run=dry_run)
+        refused = run(current, source, job=job, archive=archive, dry_run=dry_run)
+        if strict and refused:
+            raise typer.Exit(SOME_FAILED)
 
 
 @commands.command("list")
