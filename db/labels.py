@@ -10,7 +10,7 @@ from db.tables.labels import SHARES
 
 _KEY = ("recording_id", "start_s", "end_s", "annotator")
 _VALUES = ("corpus", "item_id", "label", "source_label", "arousal", "valence", "speaker", "dialogue", "session",
-           "split", "language", "note")  # fmt: skip
+           "split", "language", "note", "gender", "style")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class LabelRow:
     shares: Sequence[float] | None
     #: What it was drawn as, where a tool says so: the same region elsewhere is the same label, moved.
     region: str | None = None
+    gender: str | None = None
+    style: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +116,5 @@ def _keys(table: str) -> str:
 
 
 def _fields(row: LabelRow) -> list[object]:
-    *fields, shares, region = astuple(row)
-    return [*fields, *(shares if shares is not None else [None] * len(SHARES)), region]
+    *fields, shares, region, gender, style = astuple(row)
+    return [*fields, gender, style, *(shares if shares is not None else [None] * len(SHARES)), region]

@@ -62,6 +62,11 @@ class Target:
     voice: str | None
     voice_is_named: bool
     channel: int | None
+    #: Of the recording, as it was found.
+    sample_rate: int | None
+    channels: int | None
+    gender: str | None
+    style: str | None
     language: str | None
     text: str | None
     dialogue: str | None
@@ -84,7 +89,8 @@ def targets(
         text(f"""
             SELECT l.recording_id, r.sha256, l.start_s, l.end_s, l.annotator, l.corpus, l.item_id, l.label,
                    l.source_label, {", ".join(f"l.{name}" for name in SHARES)}, l.arousal, l.valence, l.speaker,
-                   l.language, l.dialogue, l.session, l.split, l.imported_at, f.id AS file_id,
+                   l.gender, l.style, r.sample_rate, r.channels, l.language, l.dialogue, l.session, l.split,
+                   l.imported_at, f.id AS file_id,
                    f.dialogue AS conversation, h.voice, h.is_named, h.channel, h.text, h.language AS heard_language
               FROM labels l
               JOIN recordings r ON r.id = l.recording_id
@@ -126,6 +132,10 @@ def _target(rows: Sequence[Row[Any]]) -> Target:
         voice=first.voice,
         voice_is_named=bool(first.is_named),
         channel=first.channel,
+        sample_rate=first.sample_rate,
+        channels=first.channels,
+        gender=_first(row.gender for row in (first, *rows)),
+        style=_first(row.style for row in (first, *rows)),
         language=_first(row.language for row in (first, *rows)) or first.heard_language,
         text=first.text,
         dialogue=_first(row.dialogue for row in (first, *rows)) or first.conversation,

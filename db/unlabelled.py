@@ -26,7 +26,8 @@ WITH recent AS (
      ORDER BY s.batch_id DESC, s.alignment_id, s.utterance_no LIMIT {NEWEST}),
 heard AS (
     SELECT DISTINCT ON (r.id, round(u.start_s), round(u.end_s))
-           recent.*, r.id AS recording_id, r.sha256, a.source_file_id AS file_id, a.finished_at,
+           recent.*, r.id AS recording_id, r.sha256, r.sample_rate, r.channels,
+           a.source_file_id AS file_id, a.finished_at,
            u.start_s::numeric(12, 3)::float8 AS start_s, u.end_s::numeric(12, 3)::float8 AS end_s,
            u.channel, u.text, coalesce(u.language, nullif(a.options ->> 'language', 'auto')) AS language, u.speaker_id,
            sp.name AS voice, sp.recording_id IS NULL AS is_named, f.dialogue
@@ -103,6 +104,10 @@ def _target(row: Row[Any]) -> Target:
         voice=row.voice,
         voice_is_named=bool(row.is_named),
         channel=row.channel,
+        sample_rate=row.sample_rate,
+        channels=row.channels,
+        gender=None,
+        style=None,
         language=row.language,
         text=row.text,
         dialogue=row.dialogue,

@@ -89,6 +89,8 @@ labels = Table(
     ),
     Column("imported_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("region", Text, comment="task and region of the tool that it was drawn with; NULL: another source"),
+    Column("gender", Text, comment="the speaker's, as the labels say: female, male"),
+    Column("style", Text, comment="acted, scripted, improvised, spontaneous, as the corpus says"),
     CheckConstraint(one_of("label", EMOTIONS), name="label"),
     CheckConstraint("0 <= start_s AND start_s < end_s", name="has_duration"),
     CheckConstraint(" AND ".join(f"({name} IS NULL OR {name} BETWEEN 0 AND 1)" for name in SHARES), name="share_range"),

@@ -32,8 +32,8 @@ _COLUMNS = tuple(f.name for f in fields(LabelledUtterance))
 _SCHEMA = pa.schema(
     [pa.field(name, _TYPES.get(name, pa.string())) for name in _COLUMNS] + [pa.field("audio_sha256", pa.string())]
 )
-#: Says nothing: files from before there were listeners have no such column, and the same fingerprint.
-_USUAL = ("role", SPEAKER)
+#: Say nothing: files from before there were these columns have the same fingerprint.
+_USUAL: dict[str, str | None] = {"role": SPEAKER, "band": None, "channel": None}
 
 
 class ManifestBroken(TenorError):
@@ -103,7 +103,7 @@ def read_manifest(path: Path, *, root: Path | None = None, check_audio: bool = T
         rows, form = table.to_pylist(), about["format"]
     except (OSError, pa.ArrowException, KeyError, ValueError) as exc:
         raise ManifestBroken(f"{path} cannot be read as a manifest ({type(exc).__name__})") from exc
-    if form != FORMAT or set(table.schema.names) | {_USUAL[0]} != set(_SCHEMA.names):
+    if form != FORMAT or set(table.schema.names) | _USUAL.keys() != set(_SCHEMA.names):
         raise ManifestBroken(f"{path} is of format {form}, this version of Tenor reads {FORMAT}")
     if _fingerprint(rows) != about["fingerprint"]:
         raise ManifestBroken(f"{path} was changed after it was frozen")
@@ -154,7 +154,11 @@ def _fingerprint(rows: Iterable[dict[str, Any]]) -> str:
     """SHA-256 over rows without their paths, in order, whatever the order of their columns."""
     digest = hashlib.sha256(f"tenor manifest {FORMAT}".encode())
     for row in rows:
-        said = {name: value for name, value in row.items() if name != "audio_path" and (name, value) != _USUAL}
+        said = {
+            name: value
+            for name, value in row.items()
+            if name != "audio_path" and not (name in _USUAL and value == _USUAL[name])
+        }
         digest.update(json.dumps(said, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
 

@@ -57,6 +57,10 @@ class LabelledUtterance:
     #: Whose judgement it is, None: what the corpus publishes as agreed.
     annotator: str | None = None
     role: str = SPEAKER
+    #: What it was recorded at: "telephone" (8 kHz and less) or "wideband".
+    band: str | None = None
+    #: Which part of the recording it is: "mono" (there is no other), "mixed" (all of them), "left", "channel 3".
+    channel: str | None = None
 
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in EMOTIONS:

@@ -16,8 +16,8 @@ from ml.training.metrics import confusion, expected_calibration_error, reliabili
 
 #: A group is looked at from so many utterances of so many people on.
 GROUP_ITEMS, GROUP_SPEAKERS = 30, 2
-#: What people are grouped by, where a label says it.
-GROUPS = ("gender", "language", "style")
+#: What utterances are grouped by, where a label or the recording says it.
+GROUPS = ("gender", "language", "style", "band", "channel")
 #: A language that nobody knows makes no group of its own.
 UNKNOWN = (None, "und")
 NEW = "new people"
@@ -111,7 +111,7 @@ def judge(
 
 
 def _groups(items: Sequence[LabelledUtterance]) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Groups of people that are large enough; where all people are in one, it is no group."""
+    """Groups that are large enough, of utterances and people; where all are in one, it is no group."""
     found = []
     for kind in GROUPS:
         values = [getattr(item, kind) for item in items]

@@ -8,7 +8,7 @@
 | `label` | a class, or a word for it; several words, as in `angry; sad`, share the vote |
 | `angry` … `surprise` | votes or shares for each class, instead of or beside `label`; in JSON also an object `shares` |
 | `arousal`, `valence` | on the scale that the command names |
-| `note`, `speaker`, `language` | optional |
+| `note`, `speaker`, `gender` (of the speaker), `language` | optional |
 """
 
 from collections import Counter
@@ -33,8 +33,10 @@ _NAMES = {
     "valence": ("valence",),
     "note": ("note", "comment"),
     "speaker": ("speaker",),
+    "gender": ("gender", "sex"),
     "language": ("language",),
 }
+_GENDERS = {"f": "female", "m": "male"}
 MAPPED_AWAY = "it is none of the classes"
 
 
@@ -92,6 +94,7 @@ def judgement_of(
         source_label=said.source_label,
         note=_text(fields, "note"),
         speaker=_text(fields, "speaker"),
+        gender=_gender(fields),
         language=_language(fields),
     )
 
@@ -113,6 +116,12 @@ def _emotion(fields: Mapping[str, Any], words: Words) -> Said:
 def _points(fields: Mapping[str, Any], name: str, words: Words) -> float | None:
     value = _number(fields, name)
     return None if value is None else words.points(value, name)
+
+
+def _gender(fields: Mapping[str, Any]) -> str | None:
+    """One word for each, since people are grouped by it."""
+    given = _text(fields, "gender")
+    return None if given is None else _GENDERS.get(given.lower(), given.lower())
 
 
 def _language(fields: Mapping[str, Any]) -> str | None:

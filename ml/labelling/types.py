@@ -50,6 +50,8 @@ class Judgement:
     note: str | None = None
     speaker: str | None = None
     language: str | None = None
+    #: The speaker's.
+    gender: str | None = None
     #: Names what it was drawn as in the tool, wherever its times are moved to.
     region: str | None = None
 
@@ -59,6 +61,7 @@ class Judgement:
             self.note,
             self.source_label,
             self.speaker,
+            self.gender,
             self.region,
             self.about.sha256,
             *self.about.paths,

@@ -49,7 +49,10 @@ class World:
         assert item.audio_path is not None and item.label is not None
         status = item.audio_path.stat()
         sha256 = hashlib.sha256(item.audio_path.read_bytes()).hexdigest()
-        recording = plant.row("recordings", sha256=sha256, size_bytes=status.st_size, duration_s=0.5, channels=1)
+        rate = 8000 if _number(item) // 2 % 2 else 16_000
+        recording = plant.row(
+            "recordings", sha256=sha256, size_bytes=status.st_size, duration_s=0.5, channels=1, sample_rate=rate
+        )
         file = plant.row(
             "archive_files", archive_id=archive, path=item.audio_path.name, recording_id=recording,
             size_bytes=status.st_size, mtime_ns=status.st_mtime_ns,
@@ -66,9 +69,11 @@ class World:
 
     def label(self, people: range) -> None:
         rows = [
-            LabelRow(recording, 0.0, 0.5, "Kim", "archive", f"{recording}", item.label, *[None] * 10)
+            LabelRow(
+                recording, 0.0, 0.5, "Kim", "archive", f"{recording}", item.label, *[None] * 10, gender=item.gender
+            )
             for item, recording in zip(self.items, self.recordings, strict=True)
-            if int(item.speaker.rpartition("-")[2]) in people
+            if _number(item) in people
         ]
         with self.engine.begin() as conn:
             write_labels(conn, rows)
@@ -79,6 +84,11 @@ class World:
             made = due.insert(conn, self.profile, {"trust_labels": True, **plan}, "hand")
         assert made is not None
         return made
+
+
+def _number(item: LabelledUtterance) -> int:
+    """Which person it is."""
+    return int(item.speaker.rpartition("-")[2])
 
 
 def enter(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

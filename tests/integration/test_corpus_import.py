@@ -52,6 +52,7 @@ def test_a_corpus_is_imported_once_however_often(tenor: Tenor, database_url: str
     (turn,) = (row for row in before if row["item_id"] == "Ses01F_impro01_M003")
     assert (turn["label"], turn["annotator"], turn["speaker"]) == ("neutral", "iemocap", "iemocap-Ses01M")
     assert (turn["share_neutral"], turn["share_sad"], turn["share_angry"]) == pytest.approx((2 / 3, 1 / 3, 0))
+    assert (turn["gender"], turn["style"]) == ("male", "improvised")
     assert (turn["arousal"], turn["valence"]) == pytest.approx((2.3333, 3.0))
     assert (turn["start_s"], turn["end_s"]) == pytest.approx((0.0, 0.2), abs=1e-3)
     document = json.loads(second.stdout)

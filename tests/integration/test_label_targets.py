@@ -101,6 +101,34 @@ def test_without_words_the_language_is_what_the_owner_said(archive: Calls, said:
     assert item.language == expected
 
 
+@pytest.mark.parametrize(
+    ("rate", "channels", "own", "groups"),
+    [
+        (8000, 2, 1, ("telephone", "right")),
+        (44_100, 2, None, ("wideband", "mixed")),
+        (16_000, 1, None, ("wideband", "mono")),
+        (11_025, 4, 2, ("wideband", "channel 3")),
+        (None, None, None, (None, None)),
+    ],
+)
+def test_an_item_says_who_speaks_and_what_it_was_recorded_over(
+    archive: Calls,
+    rate: int | None,
+    channels: int | None,
+    own: int | None,
+    groups: tuple[str | None, str | None],
+) -> None:
+    archive.judge("Kim", "angry")
+    archive.judge("Lee", "angry", gender="female", style="spontaneous")
+    with archive.engine.begin() as conn:
+        conn.execute(text("UPDATE recordings SET sample_rate = :r, channels = :c"), {"r": rate, "c": channels})
+        conn.execute(text("UPDATE utterances SET channel = :c"), {"c": own})
+        (item,) = labelled_utterances(conn)
+
+    assert (item.band, item.channel) == groups
+    assert (item.gender, item.style) == ("female", "spontaneous")
+
+
 def test_what_a_corpus_publishes_is_one_vote_among_others() -> None:
     votes = distribution(happy=2 / 3, neutral=1 / 3)
 

@@ -106,7 +106,10 @@ class Stopping(Watch):
         return self.text
 
 
-def test_the_text_model_alone_passes_the_gate_on_what_it_learned_and_the_voice_stays(world: Talking) -> None:
+def test_the_text_model_alone_passes_the_gate_on_what_it_learned_and_the_voice_stays(
+    world: Talking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.gate.judging.GROUP_ITEMS", 16)
     run = world.insert(side="text", text=QUICK)
     assert through(world.engine, run, "prepare", prepare._work)["numbers"]["sides"] == ["text"]
     assert "bundle" not in through(world.engine, run, "train", train._work)["numbers"]["training"]
@@ -117,9 +120,11 @@ def test_the_text_model_alone_passes_the_gate_on_what_it_learned_and_the_voice_s
     by = {one["name"]: one for one in judged["sides"]}
     assert by["by voice"]["difference"] == 0
     assert by["by words"]["challenger"] > by["by words"]["champion"] + 0.3
+    assert {one["name"].split()[0] for one in judged["groups"]} == {"gender", "band"}
     assert judged["decision"]["passed"], judged["decision"]["reason"]
     assert evaluated["challenger"]["speech"]["sha256"] == world.spec["speech"]["sha256"]
     report = (Path(evaluated["folder"]) / "report.md").read_text()
+    assert "| group: band telephone |" in report and "| group: gender female |" in report
     assert "| by words |" in report and "The text model was trained on" in report
 
     through(world.engine, run, "promote", promote._work)

@@ -42,12 +42,12 @@ def test_the_same_data_elsewhere_has_the_same_fingerprint(tmp_path: Path) -> Non
     assert here.root != there.root
 
 
-def test_a_manifest_from_before_there_were_listeners_is_read_and_a_listener_is_another_item(
+def test_a_manifest_from_before_there_were_listeners_and_channels_is_read_and_a_listener_is_another_item(
     items: list[LabelledUtterance], tmp_path: Path
 ) -> None:
     frozen = freeze(items, tmp_path / "set.parquet")
     table = pq.read_table(tmp_path / "set.parquet")
-    pq.write_table(table.drop_columns(["role"]), tmp_path / "older.parquet")
+    pq.write_table(table.drop_columns(["role", "band", "channel"]), tmp_path / "older.parquet")
 
     older = read_manifest(tmp_path / "older.parquet")
     other = freeze([replace(items[0], role="listener"), *items[1:]], tmp_path / "other.parquet")

@@ -21,10 +21,10 @@ def shares(**given: float) -> tuple[float, ...]:
 def test_a_table_of_rows_by_annotator(tmp_path: Path) -> None:
     found = read(
         tmp_path / "labels.csv",
-        "recording,start_s,end_s,annotator,label,arousal,valence,note,speaker\n"
-        "calls/1.wav,1.5,3,Kim,Anger,9,1,shouts,Anna\n"
-        'calls/1.wav,1.5,3,Lee,"happy; sad",5,,,\n'
-        "calls/2.wav,,,Kim,neutral,,,,\n",
+        "recording,start_s,end_s,annotator,label,arousal,valence,note,speaker,gender\n"
+        "calls/1.wav,1.5,3,Kim,Anger,9,1,shouts,Anna,F\n"
+        'calls/1.wav,1.5,3,Lee,"happy; sad",5,,,,Female\n'
+        "calls/2.wav,,,Kim,neutral,,,,,\n",
         words=read_words(scale="1-9"),
     )
 
@@ -35,6 +35,7 @@ def test_a_table_of_rows_by_annotator(tmp_path: Path) -> None:
     assert (first.annotator, first.note, first.speaker, first.where) == ("Kim", "shouts", "Anna", "line 2")
     assert (second.label, second.shares, second.arousal) == (None, shares(happy=0.5, sad=0.5), 3.0)
     assert (third.start_s, third.label) == (None, "neutral")
+    assert [one.gender for one in found.judgements] == ["female", "female", None]
 
 
 def test_votes_make_shares_and_a_label_unless_they_tie(tmp_path: Path) -> None:

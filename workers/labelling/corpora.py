@@ -145,4 +145,6 @@ def _row(item: LabelledUtterance, recording: _Known) -> LabelRow:
         language=item.language,
         note=None,
         shares=item.distribution,
+        gender=item.gender,
+        style=item.style,
     )

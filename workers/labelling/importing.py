@@ -147,6 +147,7 @@ def _row(judgement: Judgement, place: Place) -> LabelRow:
         note=judgement.note,
         shares=judgement.shares,
         region=judgement.region,
+        gender=judgement.gender,
     )
 
 

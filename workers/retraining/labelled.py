@@ -16,6 +16,9 @@ from workers import context
 from workers.archives import roots
 from workers.archives.files import check_unchanged, located
 
+#: Telephones take so many samples a second; more of them can hold more than a telephone lets through.
+TELEPHONE_HZ = 8000
+_SIDES = ("left", "right")
 #: Files whose places are asked for at once.
 _CHUNK = 1000
 
@@ -108,6 +111,10 @@ def _item(target: Target, audio: Path) -> LabelledUtterance:
         valence=target.valence,
         dialogue=target.dialogue or f"recording-{target.recording_sha256[:16]}",
         session=target.session,
+        gender=target.gender,
+        style=target.style,
+        band=_band(target),
+        channel=_channel(target),
         source_label=target.source_label,
         # Several people's judgement has no one name.
         annotator=target.annotators[0] if len(target.annotators) == 1 else None,
@@ -121,6 +128,23 @@ def speaker_of(target: Target) -> str:
     if target.voice is None:
         return f"recording-{target.recording_sha256[:16]}"
     return f"archive-{target.voice}" if target.voice_is_named else f"{target.recording_sha256[:16]}-{target.voice}"
+
+
+def _band(target: Target) -> str | None:
+    if target.sample_rate is None:
+        return None
+    return "telephone" if target.sample_rate <= TELEPHONE_HZ else "wideband"
+
+
+def _channel(target: Target) -> str | None:
+    """Which part of the recording is heard; each side of a call has a line and a microphone of its own."""
+    if target.channels is None:
+        return None
+    if target.channels == 1:
+        return "mono"
+    if target.channel is None:
+        return "mixed"
+    return _SIDES[target.channel] if target.channels == len(_SIDES) else f"channel {target.channel + 1}"
 
 
 def _cut(item: LabelledUtterance, target: Target, folder: Path) -> LabelledUtterance:
