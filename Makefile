@@ -26,7 +26,7 @@ test-compose: setup ## docker-compose.yml for real, in containers: as root on De
 
 test-all: test test-browser test-hosts test-compose ## every test there is
 
-test-browser: setup ## test Flower in a real browser, while a job runs
+test-browser: setup ## test Flower and reports in a real browser
 	@sh ops/setup/chromium.sh
 	@$(BIN)/python -m pytest tests/browser
 

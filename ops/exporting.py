@@ -35,7 +35,7 @@ def export(url: str, job_id: int, form: Form, out: Path | None) -> int:
     `DatabaseUnavailable`.
     """
     query = f"SELECT * FROM job_emotions WHERE job_id = {int(job_id)} ORDER BY recording, recording_id, utterance_no"
-    with run_sql(url, query) as result, _whole(out) as file:
+    with run_sql(url, query) as result, whole(out) as file:
         if form == "parquet":
             return _write_parquet(result, file)
         text = _Text(file)
@@ -61,7 +61,8 @@ class _Text:
 
 
 @contextmanager
-def _whole(out: Path | None) -> Iterator[IO[bytes]]:
+def whole(out: Path | None) -> Iterator[IO[bytes]]:
+    """A file to write that has its name once it is whole; None is standard output. Raises `ExportFailed`."""
     if out is None:
         yield sys.stdout.buffer
         return

@@ -1,4 +1,4 @@
-"""Commands that only read: status, errors, sql."""
+"""Commands that only read: status, errors, export, report, sql."""
 
 import shutil
 import sys
@@ -104,6 +104,22 @@ def export(session: Session, job_id: int, form: Form, out: Path | None) -> None:
         session.document({"job_id": job_id, "rows": count, "place": place})
     elif place is not None:
         session.print(f"{visible(str(place))}: {count:,} utterances")
+
+
+def report(session: Session, recording: str, job_id: int | None, out: Path | None) -> None:
+    """Write a recording's page; on standard output nothing else is said there."""
+    from ops.report.making import report as write_report
+
+    if session.json_output and str(out) == "-":
+        raise ExportFailed("the page and --json cannot both be printed", hint="Name a file with --out.")
+    settings = load_settings()
+    made = write_report(make_engine(access.look(settings).database_url), settings, recording, job=job_id, out=out)
+    if session.json_output:
+        session.document(made)
+    elif made.place is not None:
+        session.print(f"{visible(str(made.place))}: {visible(made.recording)}, {made.utterances:,} utterances")
+    if made.silent:
+        session.say(f"Warning: it has no waveform: {visible(made.silent)}.")
 
 
 def _standard_input() -> str:

@@ -8,7 +8,7 @@ from ops.drawing.alignment_tables import clock_ms
 #: Lengths of lines in seconds: the shortest is taken that gives at most so many lines.
 LINES_S, MOST_LINES = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0), 10
 #: Steps of an axis in seconds.
-TICKS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0)
+TICKS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 #: More marks than this on a line run into each other.
 MOST_TICKS = 15
 
@@ -32,6 +32,12 @@ def broken(start_s: float, end_s: float, *, whole_s: float) -> list[Line]:
     full = length
     if length > whole_s:
         full = next((s for s in LINES_S if length <= MOST_LINES * s), length / MOST_LINES)
+    return cut(start_s, start_s + length, full)
+
+
+def cut(start_s: float, end_s: float, full_s: float) -> list[Line]:
+    """Lines of a given length over a stretch of time; at least one."""
+    length, full = end_s - start_s, full_s
     count = max(1, int(-(-(length - 1e-6) // full)))
     return [Line(start_s + i * full, min(start_s + (i + 1) * full, start_s + length), full) for i in range(count)]
 

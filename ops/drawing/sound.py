@@ -1,5 +1,6 @@
 """A stretch of sound reduced to as many columns as a picture has, however long it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,23 @@ def columns_of(audio: Audio, start_s: float, end_s: float, columns: int) -> Soun
         np.concatenate([part.high for part in parts]),
         np.concatenate([part.power_db for part in parts], axis=1),
     )
+
+
+def peaks_of(blocks: Iterable[NDArray[np.float32]], step_s: float, columns: int) -> NDArray[np.float32]:
+    """Lowest and highest sample [2, columns] of any channel in steps from 0 s on, one block at a time.
+
+    Blocks are [channels, n] at `SAMPLE_RATE`, one after the other; what no block reaches is 0.
+    """
+    peaks = np.zeros((2, columns), dtype=np.float32)
+    step, done = step_s * SAMPLE_RATE, 0
+    for block in blocks:
+        column = np.minimum(((done + np.arange(block.shape[1])) / step).astype(int), columns - 1)
+        first = np.flatnonzero(np.diff(column, prepend=-1))
+        at = column[first]
+        peaks[0, at] = np.minimum(peaks[0, at], np.minimum.reduceat(block.min(axis=0), first))
+        peaks[1, at] = np.maximum(peaks[1, at], np.maximum.reduceat(block.max(axis=0), first))
+        done += block.shape[1]
+    return peaks
 
 
 def _reduce(audio: Audio, start_s: float, step_s: float, columns: int) -> Sound:

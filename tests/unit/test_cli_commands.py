@@ -56,7 +56,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
 
     assert set(commands) == {
         *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
-        *("sql", "export", "up", "down", "doctor", "metrics", "version", "backup", "restore", "upgrade"),
+        *("sql", "export", "report", "up", "down", "doctor", "metrics", "version", "backup", "restore", "upgrade"),
         *("train", "evaluate", "corpus", "labels"),
         *("retrain", "rescore", "models"),
     }

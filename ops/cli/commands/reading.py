@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.cli import completing
 from ops.cli.options import AnyJob, Job, Json, Watch
 
 commands = typer.Typer()
@@ -66,6 +67,34 @@ def export(
         from ops.cli.reading import export as run
 
         run(current, job, format, out)
+
+
+@commands.command()
+def report(
+    recording: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECORDING", help="A path in an archive or the end of one, a file, or an id, as the views show it."
+        ),
+    ],
+    job: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Show what this job found.", show_default="as the views", autocompletion=completing.jobs
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; - is standard output.", show_default="NAME.report.html")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write one recording as an HTML page: waveform, utterances, emotion over time; it needs no network to be read."""
+    from ops.cli.session import session
+
+    with session(json) as current:
+        from ops.cli.reading import report as run
+
+        run(current, recording, job, out)
 
 
 # Unknown options become the query, which may begin with a comment.

@@ -1,0 +1,1 @@
+"""`tenor report`: one recording as a page of its own that needs no network and no Tenor to be read."""
