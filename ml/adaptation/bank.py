@@ -13,21 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.corpora.sound import waveform
 from ml.corpora.types import LabelledUtterance
 
 Waves = Sequence[NDArray[np.float32]]
 #: Utterances that are decoded and encoded together.
 TOGETHER = 32
-
-
-def waveform(item: LabelledUtterance) -> NDArray[np.float32]:
-    """Samples [n] at 16 kHz, one channel, of the stretch of audio that an item names; raises an error of `ml.audio`."""
-    from ml.audio.decode import channel_samples, decode  # here, so that a GPU machine with frames needs no decoder
-
-    assert item.audio_path is not None
-    if item.start_s is None:
-        return channel_samples(decode(item.audio_path), None)
-    return channel_samples(decode(item.audio_path, item.start_s, item.end_s), None)
 
 
 def digest(*parts: object) -> str:
@@ -105,7 +96,10 @@ def heard(
     make: Callable[[Waves], list[NDArray[np.float32]]],
     counted: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Iterator[NDArray[np.float32]]:
-    """What `make` makes of the audio of each item; `counted` hears how many items are done."""
+    """What `make` makes of the audio of each item; `counted` hears how many items are done.
+
+    Raises `RecordingUnusable`.
+    """
     for begin in range(0, len(items), TOGETHER):
         yield from make([waveform(item) for item in items[begin : begin + TOGETHER]])
         counted(min(begin + TOGETHER, len(items)), len(items))

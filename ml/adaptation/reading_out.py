@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ml.adaptation.bank import waveform
 from ml.adaptation.errors import ModelUnsupported
 from ml.adaptation.gathering import Gathered
 from ml.adaptation.network import Champion
+from ml.corpora.sound import waveform
 from ml.features.tracks import WINDOW, normalise, tracks
 from ml.features.voice import compact
 

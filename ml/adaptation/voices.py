@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.adaptation.bank import digest, waveform
+from ml.adaptation.bank import digest
 from ml.alignment.voice import Hear, KnownVoice, hear_voices
+from ml.corpora.sound import waveform
 from ml.corpora.types import LabelledUtterance
 from ml.features.speaker import UTTERANCES_PER_SPEAKER
 

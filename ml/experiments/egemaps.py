@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ml.corpora.sound import waveform
 from ml.corpora.types import LabelledUtterance
 from ml.errors import TenorError
-from ml.experiments.speech_preparation import waveform
 from ml.training.features import MEL, SpeechSet
 
 SHELF, ROW = "egemaps-v02", "functionals"

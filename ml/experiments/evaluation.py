@@ -12,11 +12,12 @@ from ml.alignment.voice import KnownVoice, hear_voices
 from ml.bundles import read_meta
 from ml.corpora.manifest import freeze
 from ml.corpora.registry import corpus, of_classes
+from ml.corpora.sound import waveform
 from ml.corpora.types import LabelledUtterance, Skipped
 from ml.emotions import EMOTIONS
 from ml.experiments.dataset import DataUnsuitable, described
 from ml.experiments.outcomes import Outcome, figures
-from ml.experiments.speech_preparation import Counted, waveform
+from ml.experiments.speech_preparation import Counted
 from ml.features.speaker import UTTERANCES_PER_SPEAKER, VECTOR
 from ml.inference.engine import Engine, UtteranceAudio
 from ml.models.fusion import to_label_set

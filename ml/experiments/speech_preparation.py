@@ -15,11 +15,10 @@ from ml.alignment.registry import find_aligner
 from ml.alignment.speakers import embed_utterances
 from ml.alignment.tokens import tokens
 from ml.alignment.types import Utterance
-from ml.audio.decode import channel_samples, decode
 from ml.corpora.manifest import Manifest
+from ml.corpora.sound import RecordingUnusable, waveform
 from ml.corpora.types import LabelledUtterance
 from ml.encoders.framing import FIELD
-from ml.errors import RecordingError, TenorError
 from ml.experiments.dataset import DataUnsuitable, labels_of
 from ml.experiments.encoders import content_hash, hidden_states, speech_encoder
 from ml.features.speaker import UTTERANCES_PER_SPEAKER, speaker_vector
@@ -34,23 +33,6 @@ ALIGNER = "pocketsphinx"
 
 #: Told what is prepared, how many items are done, and of how many.
 Counted = Callable[[str, int, int], None]
-
-
-class RecordingUnusable(TenorError):
-    """A recording of a corpus is damaged, empty or silent."""
-
-    code = "recording_unusable"
-    hint = "Replace the file, or take it out of the corpus."
-
-
-def waveform(item: LabelledUtterance) -> NDArray[np.float32]:
-    """Samples [n] at 16 kHz, one channel, of what an item says is its stretch; raises `RecordingUnusable`."""
-    assert item.audio_path is not None
-    stretch = () if item.start_s is None else (item.start_s, item.end_s)
-    try:
-        return channel_samples(decode(item.audio_path, *stretch), None)
-    except RecordingError as exc:
-        raise RecordingUnusable(f"{item.audio_path}: {exc}") from exc
 
 
 def digest(*parts: object) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.corpora.sound import waveform
 from ml.corpora.types import LabelledUtterance
 from ml.experiments.evaluation import AT_ONCE
-from ml.experiments.speech_preparation import waveform
 from ml.inference.engine import Engine, UtteranceAudio
 
 

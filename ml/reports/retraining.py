@@ -83,6 +83,13 @@ def _data(report: Mapping[str, Any]) -> list[str]:
             f" {heard['with_words']} of them with words or with what the text model said of them.",
             "",
         ]
+    firsts = report.get("left_out_first", {})
+    if said := [
+        f"{count} × {why}{f' (first {firsts[why]})' if why in firsts else ''}"
+        for why, count in report.get("left_out", {}).items()
+        if count
+    ]:
+        lines += [f"Labels left out: {'; '.join(said)}.", ""]
     check = report.get("label_check") or {}
     if check.get("contradicted") is not None:
         trusted = check["trusted_contradicted"]

@@ -188,6 +188,8 @@ def _outlook(session: Session, engine: Engine, settings: Settings, profile: str)
     session.print(f"champion: version {found.champion} of {found.profile}; new labels: {found.new_labels:,}")
     if found.corpora:
         session.print(f"measured on as well: {', '.join(found.corpora)}")
+    for reason, number in found.left_out.items():
+        session.print(f"{number:,} left out: {reason}")
     session.print(
         f"It would be refused: {found.refusal}"
         if found.refusal

@@ -110,12 +110,17 @@ def taken(engine: Engine, run_id: int, stage: str) -> Run:
     return found
 
 
-def task_of(own: Run) -> Any:
+def task(task_id: uuid.UUID) -> Any:
     """The task in which a worker would do a run's stage."""
-    task = Task()
-    task.bind(app)
-    task.push_request(id=str(own.task_id))
-    return task
+    made = Task()
+    made.bind(app)
+    made.push_request(id=str(task_id))
+    return made
+
+
+def task_of(own: Run) -> Any:
+    """The task of a stage that is taken."""
+    return task(own.task_id)
 
 
 def through(engine: Engine, run_id: int, stage: str, work: Any) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def test_a_report_says_the_decision_first_and_draws_every_difference(tmp_path: P
     counted = {"utterances": 80, "speakers": 5, "classes": {"sad": 80}}
     report = {
         "run": 3, "profile": "mini", "champion": 1, "learned": counted, "held": counted,
+        "left_out": {"the file is not audio that can be decoded": 2, "its file is not there": 0, "other classes": 1},
+        "left_out_first": {"the file is not audio that can be decoded": "calls/7.wav"},
         "judgement": {
             "new": one, "earlier": [one | {"name": "nemo", "low": -0.3, "high": -0.1}], "groups": [],
             "decision": {"passed": False, "code": "negative_transfer", "reason": "worse on nemo"},
@@ -49,6 +51,9 @@ def test_a_report_says_the_decision_first_and_draws_every_difference(tmp_path: P
     text = write_report(report, tmp_path).read_text()
     assert text.startswith("# Retraining run 3 of mini: refused\n\nWorse on nemo.")
     assert "| earlier: nemo | 80 | 5 | 0.400 | 0.600 | +0.200 | [-0.300, -0.100] |" in text
+    assert (
+        "Labels left out: 2 × the file is not audio that can be decoded (first calls/7.wav); 1 × other classes." in text
+    )
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in ("differences.png", "confusion.png"))
 
 

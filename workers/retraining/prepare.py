@@ -58,6 +58,7 @@ def _work(own: Run, watch: Watch) -> Commit:
     numbers: dict[str, Any] = {
         "labels": len(items),
         "left_out": dict(skipped.counts) | {"other classes": len(found) - len(items)},
+        "left_out_first": dict(skipped.first),
         "learned": counts(learned),
         "held": counts(held),
     }

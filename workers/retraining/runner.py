@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from db.engine import is_passing
 from db.errors import LeaseLost
+from ml.corpora.sound import RecordingUnusable
 from workers import context
 from workers.errors import RunRefused
 from workers.ledger import limits
@@ -96,6 +97,9 @@ def run(task: "Task[Any, Any]", run_id: int, stage: str, work: Callable[[Run, Wa
             commit = work(own, watch)
         except RunRefused as exc:
             commit = partial(refuse, claimed=own, refusal=exc)
+        except RecordingUnusable as exc:
+            # Another attempt would meet the same file.
+            commit = partial(refuse, claimed=own, refusal=RunRefused(exc.code, f"{exc}. {exc.hint}"))
         except Exception as exc:
             if watch.stopped():
                 raise watch.lost() from exc
