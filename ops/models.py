@@ -1,5 +1,8 @@
 """Versions of profiles as a program sees them: list, show, compare, promote, roll back, back-fill."""
 
+import getpass
+import os
+import socket
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -80,7 +83,8 @@ def show(conn: Connection, profile: str, version: int | None = None) -> VersionF
     ).one()  # fmt: skip
     reigns = conn.execute(
         text("""
-            SELECT e.at, was.version AS before, now.version AS after, e.detail ->> 'why' AS why
+            SELECT e.at, was.version AS before, now.version AS after, e.detail ->> 'why' AS why,
+                   e.detail ->> 'by' AS by
               FROM events e
               LEFT JOIN profile_versions was ON was.id = CAST(e.detail ->> 'from' AS bigint)
               JOIN profile_versions now ON now.id = CAST(e.detail ->> 'to' AS bigint)
@@ -144,12 +148,21 @@ def compare(conn: Connection, profile: str, first: int, second: int) -> dict[str
     return {"profile": profile, "first": first, "second": second, "balanced_accuracy": [before, after], **found}
 
 
+def _who() -> str:
+    """The person at the keyboard, as the system knows him: somebody has to answer for what the gate did not decide."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"user {os.getuid()}"  # A container may run under a number that has no name.
+    return f"{name}@{socket.gethostname()}"
+
+
 def promote(engine: Engine, settings: "Settings", run_id: int, override: str | None = None) -> int:
     """Promote the challenger of a run that ended; returns the version's number. See `promote_by_hand`."""
     from workers.retraining.promote import promote_by_hand
 
     with engine.begin() as conn:
-        made = promote_by_hand(conn, settings, run_id, override)
+        made = promote_by_hand(conn, settings, run_id, override, by=_who())
         return int(
             conn.execute(text("SELECT version FROM profile_versions WHERE id = :v"), {"v": made}).scalar_one()
         )  # fmt: skip
@@ -161,7 +174,7 @@ def roll_back(engine: Engine, profile: str, to: int | None = None) -> tuple[int,
     from workers.jobs.versions import roll_back as back
 
     with engine.begin() as conn:
-        before, now = back(conn, profile_id(conn, profile), to=to, why="rolled back by hand")
+        before, now = back(conn, profile_id(conn, profile), to=to, why="rolled back by hand", by=_who())
         numbers = {
             row.id: int(row.version)
             for row in conn.execute(

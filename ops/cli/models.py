@@ -50,7 +50,9 @@ def show(session: Session, profile: str, version: int | None) -> None:
     session.print(f"labels   {', '.join(row.labels)}")
     session.print(f"fusion   speech {fusion['w_speech']:.2f}, text {fusion['w_text']:.2f}")
     for reign in found.reigns:
-        session.print(f"{reign['at']:%Y-%m-%d %H:%M}  {reign['before'] or '–'} → {reign['after']}: {reign['why']}")
+        by = f" ({reign['by']})" if reign["by"] else ""
+        said = visible(f"{reign['before'] or '–'} → {reign['after']}: {reign['why']}{by}")
+        session.print(f"{reign['at']:%Y-%m-%d %H:%M}  {said}")
     for one in found.drift:
         said = "drifted" if one["drifted"] else "as it was"
         session.print(f"{one['measured_at']:%Y-%m-%d %H:%M}  psi {one['psi']:.2f} ({one['psi_worst_of']}), {said}")

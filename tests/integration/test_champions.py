@@ -1,6 +1,8 @@
 """Who is champion, how that changes and is taken back, back-filling, and the drift of what a champion says."""
 
+import getpass
 import json
+import socket
 import uuid
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from db.tables.scores import EMOTIONS
 from ml.corpora.manifest import freeze
 from ml.corpora.types import LabelledUtterance
 from ml.profiles import load_profile
+from tests.integration.cli_world import Tenor
 from tests.integration.planting import Plant, distribution
 from workers.errors import NoEarlierChampion, RunRefused
 from workers.jobs import versions
@@ -95,7 +98,29 @@ def test_what_did_not_pass_the_gate_takes_a_reason_that_is_kept(plant: Plant, pr
         promote.promote_by_hand(plant.conn, Settings(home=tmp_path), run)
     promote.promote_by_hand(plant.conn, Settings(home=tmp_path), run, "the old one is biased")
     (event,) = plant.rows("SELECT detail ->> 'why' AS why FROM events WHERE kind = 'champion'")
-    assert event["why"] == "by hand: the old one is biased"
+    assert event["why"] == "by hand: the old one is biased; the gate: worse"
+
+
+def test_on_the_command_line_nothing_passes_the_gate_unless_somebody_says_why_and_is_named(
+    plant: Plant, profile: int, tmp_path: Path, database_url: str
+) -> None:
+    run = passed(plant, profile, tmp_path)
+    plant.conn.execute(text("UPDATE training_runs SET state = 'refused', decision = 'refused', reason = 'worse'"))
+    (before,) = plant.rows("SELECT champion_id AS v FROM profiles")
+    plant.conn.commit()
+    tenor = Tenor(database_url, tmp_path / "home")
+
+    for override in ((), ("--override", " ")):
+        done = tenor("models", "promote", str(run), *override)
+        assert done.returncode == 1
+        assert f"Error: Run {run} did not pass the gate: worse. --override REASON promotes" in done.stderr
+        assert plant.rows("SELECT champion_id AS v FROM profiles") == [before]
+
+    done = tenor("models", "promote", str(run), "--override", "the old one is biased")
+    assert done.returncode == 0, done.stderr
+    shown = tenor("models", "show", "mini").stdout
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    assert f"1 → 2: by hand: the old one is biased; the gate: worse ({who})" in shown
 
 
 def test_whoever_beat_a_champion_that_is_gone_is_not_promoted(plant: Plant, profile: int, tmp_path: Path) -> None:

@@ -64,9 +64,19 @@ def add_version(conn: Connection, profile_id: int, spec: dict[str, Any], fingerp
 
 
 def crown(
-    conn: Connection, profile_id: int, version_id: int, *, why: str, run_id: int | None = None, back: bool = False
+    conn: Connection,
+    profile_id: int,
+    version_id: int,
+    *,
+    why: str,
+    by: str | None = None,
+    run_id: int | None = None,
+    back: bool = False,
 ) -> int | None:
-    """Make a version champion and write down why; returns the one before. Jobs that run keep theirs."""
+    """Make a version champion and write down why; returns the one before. Jobs that run keep theirs.
+
+    `by` is the person who said so, None where the gate or the profile's file did.
+    """
     before = conn.execute(
         text("SELECT champion_id FROM profiles WHERE id = :p FOR UPDATE"), {"p": profile_id}
     ).scalar_one()
@@ -75,14 +85,24 @@ def crown(
         text("INSERT INTO events (kind, detail) VALUES ('champion', CAST(:detail AS jsonb))"),
         {
             "detail": json.dumps(
-                {"profile_id": profile_id, "from": before, "to": version_id, "why": why, "run_id": run_id, "back": back}
+                {
+                    "profile_id": profile_id,
+                    "from": before,
+                    "to": version_id,
+                    "why": why,
+                    "by": by,
+                    "run_id": run_id,
+                    "back": back,
+                }
             )
         },
     )
     return None if before is None else int(before)
 
 
-def roll_back(conn: Connection, profile_id: int, *, to: int | None = None, why: str) -> tuple[int, int]:
+def roll_back(
+    conn: Connection, profile_id: int, *, to: int | None = None, why: str, by: str | None = None
+) -> tuple[int, int]:
     """Crown the champion before the present one, or the version of that number; returns ids (before, now).
 
     Raises `NoEarlierChampion`, or `NotFound` for a number that the profile does not have.
@@ -106,7 +126,7 @@ def roll_back(conn: Connection, profile_id: int, *, to: int | None = None, why: 
         if found is None:
             raise NoEarlierChampion("this profile had no champion before the present one")
         target = int(found)
-    crown(conn, profile_id, target, why=why, back=True)
+    crown(conn, profile_id, target, why=why, by=by, back=True)
     return int(present), target
 
 

@@ -78,6 +78,7 @@ def install(
     folder: Path,
     spec: dict[str, Any],
     why: str,
+    by: str | None = None,
 ) -> int:
     """Make a challenger a version and champion, its data set trusted, its output the reference; returns the version.
 
@@ -89,7 +90,7 @@ def install(
     if present != beaten:
         raise RunRefused("champion_changed", "the profile has another champion by now than the one that was beaten")
     version_id = add_version(conn, profile_id, spec)
-    crown(conn, profile_id, version_id, why=why, run_id=run_id)
+    crown(conn, profile_id, version_id, why=why, by=by, run_id=run_id)
     conn.execute(
         text("UPDATE training_runs SET challenger_id = :v WHERE id = :id"), {"v": version_id, "id": run_id}
     )  # fmt: skip
@@ -108,10 +109,13 @@ def install(
     return version_id
 
 
-def promote_by_hand(conn: Connection, settings: Settings, run_id: int, override: str | None = None) -> int:
+def promote_by_hand(
+    conn: Connection, settings: Settings, run_id: int, override: str | None = None, *, by: str | None = None
+) -> int:
     """Promote the challenger of a run that has ended; returns the version's id.
 
-    One that did not pass the gate takes a reason, which is written down. Raises `NotFound`, `RunEnded`, `RunRefused`.
+    One that did not pass the gate takes a reason, which is written down beside the gate's and who gave it. Raises
+    `NotFound`, `RunEnded`, `RunRefused`.
     """
     row: Row[Any] | None = conn.execute(
         text("SELECT * FROM training_runs WHERE id = :id FOR UPDATE"), {"id": run_id}
@@ -120,11 +124,16 @@ def promote_by_hand(conn: Connection, settings: Settings, run_id: int, override:
         raise NotFound(f"there is no run {run_id}", hint="`tenor models runs` lists them.")
     if row.challenger_id is not None or row.challenger is None or row.state not in {"done", "refused"}:
         raise RunEnded(f"run {run_id} is {row.state} and has no model that could be promoted")
+    override = (override or "").strip()
     if row.decision != "passed" and not override:
-        raise RunRefused("gate_refused", f"run {run_id} did not pass the gate: {row.reason}")
+        raise RunRefused(
+            "gate_refused",
+            f"run {run_id} did not pass the gate: {row.reason}",
+            hint="--override REASON promotes it all the same; who said so, and why, is kept.",
+        )
     spec = publish(row.challenger, settings, run_id)
-    why = f"by hand: {override}" if override else f"by hand: {row.reason}"
-    version_id = install(conn, run_id, row.profile_id, row.champion_id, Path(row.folder), spec, why)
+    why = "by hand: " + "; the gate: ".join(filter(None, (override, row.reason)))
+    version_id = install(conn, run_id, row.profile_id, row.champion_id, Path(row.folder), spec, why, by)
     conn.execute(
         text("UPDATE training_runs SET decision = 'promoted', reason = :why WHERE id = :id"),
         {"id": run_id, "why": why},
