@@ -39,3 +39,10 @@ user tenor on #$hash ~* &* -@all $commands
 "
 make flower_basic_auth "tenor:$(random)"
 make grafana_password "$(random)"
+# Nothing to make up: whoever keeps archives or objects on S3 fills it in.
+make aws_credentials "# [default]
+# aws_access_key_id = …
+# aws_secret_access_key = …
+# region = eu-central-1
+# endpoint_url = https://…       (of a store that is not Amazon's)
+"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 
@@ -145,20 +146,66 @@ def test_the_gpu_file_changes_the_gpu_worker_alone() -> None:
     assert "TENOR_DEVICE" not in SERVICES["gpu"]["environment"]
 
 
-def test_both_files_merge(tmp_path: Path) -> None:
-    # podman-compose asks for podman's version before it reads.
-    (tmp_path / "podman").write_text("#!/bin/sh\necho podman version 4.3.1\n")
-    (tmp_path / "podman").chmod(0o755)
-    files = ["-f", "docker-compose.yml", "-f", "ops/docker/compose.gpu.yml"]
-    merged = subprocess.run(
-        [sys.executable, "-m", "podman_compose", *files, "config"],
+def config(folder: Path, *options: str, **variables: str) -> dict[str, Any]:
+    """The services as podman-compose reads them."""
+    # It asks for podman's version before it reads.
+    (folder / "podman").write_text("#!/bin/sh\necho podman version 4.3.1\n")
+    (folder / "podman").chmod(0o755)
+    read = subprocess.run(
+        [sys.executable, "-m", "podman_compose", "-f", "docker-compose.yml", *options, "config"],
         cwd=ROOT,
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **variables},
         capture_output=True,
         text=True,
     )
-    assert merged.returncode == 0, merged.stderr
-    gpu = yaml.safe_load(merged.stdout)["services"]["gpu"]
+    assert read.returncode == 0, read.stderr
+    services: dict[str, Any] = yaml.safe_load(read.stdout)["services"]
+    return services
+
+
+@pytest.mark.parametrize(
+    ("given", "link"),
+    [
+        ({}, "http://127.0.0.1:5555"),
+        ({"FLOWER_PORT": "6666"}, "http://127.0.0.1:6666"),
+        ({"FLOWER_PORT": "6666", "FLOWER_URL": "https://flower.example/"}, "https://flower.example/"),
+    ],
+)
+def test_links_to_flower_lead_where_it_is_published(given: dict[str, str], link: str, tmp_path: Path) -> None:
+    services = config(tmp_path, "--profile", "cli", **given)
+    assert services["cli"]["environment"]["TENOR_FLOWER_URL"] == link
+    if "FLOWER_URL" not in given:
+        assert services["flower"]["ports"] == [f"{link.removeprefix('http://')}:5555"]
+
+
+def test_who_reads_archives_or_objects_sees_the_credentials_of_s3_and_nobody_else() -> None:
+    place = "/run/secrets/aws_credentials"
+    assert all(service["environment"]["AWS_SHARED_CREDENTIALS_FILE"] == place for service in OURS.values())
+    seen = {name for name, service in SERVICES.items() if "aws_credentials" in secrets_of(service)}
+    assert seen == {*WORKERS, "cli"}
+    assert all("outside" in SERVICES[name]["networks"] for name in seen)
+
+
+def test_the_file_of_credentials_says_nothing_until_it_is_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    file = tmp_path / "aws_credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    subprocess.run(["sh", str(ROOT / "ops/docker/secrets.sh"), str(tmp_path)], check=True)
+    assert botocore.session.Session().full_config["profiles"] == {}
+
+    filled = re.sub(r"(?m)^# ", "", file.read_text()).replace("…       (of a store that is not Amazon's)", "s3.test")
+    file.write_text(filled)
+    client = botocore.session.Session().create_client("s3")
+    assert (client.meta.endpoint_url, client.meta.region_name) == ("https://s3.test", "eu-central-1")
+    assert client._request_signer._credentials.access_key == "…"
+
+
+def test_both_files_merge(tmp_path: Path) -> None:
+    gpu = config(tmp_path, "-f", "ops/docker/compose.gpu.yml")["gpu"]
     assert gpu["image"] == "tenor:0.1.0-cuda" and gpu["build"]["target"] == "cuda"
     assert gpu["build"]["dockerfile"] == "ops/docker/Dockerfile" and gpu["command"] == SERVICES["gpu"]["command"]
     assert {"TENOR_DEVICE", "TENOR_SECRETS_DIR", "REMAP_SIGTERM"} <= set(gpu["environment"])
