@@ -110,8 +110,6 @@ def report(session: Session, recording: str, job_id: int | None, out: Path | Non
     """Write a recording's page; on standard output nothing else is said there."""
     from ops.report.making import report as write_report
 
-    if session.json_output and str(out) == "-":
-        raise ExportFailed("the page and --json cannot both be printed", hint="Name a file with --out.")
     settings = load_settings()
     made = write_report(make_engine(access.look(settings).database_url), settings, recording, job=job_id, out=out)
     if session.json_output:

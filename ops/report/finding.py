@@ -23,6 +23,7 @@ class Target:
     """A file's content as one version of a profile heard it."""
 
     file_id: int
+    #: What was analysed; the file may hold something else by now.
     recording_id: int
     archive: str
     path: str
@@ -37,11 +38,12 @@ class Target:
 
 
 _ANALYSES = """
-SELECT f.id AS file_id, f.recording_id, a.url AS archive, f.path, s.alignment_id, s.profile_version_id,
+SELECT f.id AS file_id, al.recording_id, a.url AS archive, f.path, s.alignment_id, s.profile_version_id,
        p.name AS profile, v.version, s.job_id, s.current
   FROM ({shown}) s
   JOIN archive_files f ON f.id = s.file_id
   JOIN archives a ON a.id = f.archive_id
+  JOIN alignments al ON al.id = s.alignment_id
   JOIN profile_versions v ON v.id = s.profile_version_id
   JOIN profiles p ON p.id = v.profile_id
  ORDER BY a.url, f.path, p.name, s.job_id DESC

@@ -1,7 +1,7 @@
 """A report from the database to a file."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Engine
 
@@ -13,6 +13,9 @@ from ops.report.page import page
 from ops.report.sound import waveform
 from ops.report.strips import COLUMNS, drawn, overview, strips_of
 from workers.settings import Settings
+
+#: Bytes; file systems take 255, with what is added.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +63,6 @@ def report(engine: Engine, settings: Settings, name: str, *, job: int | None = N
 
 
 def named(target: Target) -> Path:
-    """`calls/0017.wav` is reported in `0017.report.html`, here."""
-    return Path(f"{Path(target.path).stem}.report.html")
+    """`calls/0017.wav` is reported in `calls-0017.report.html`, here."""
+    name = "-".join(PurePosixPath(target.path).with_suffix("").parts)
+    return Path(name.encode()[-LONGEST_NAME:].decode(errors="ignore") + ".report.html")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from ml.emotions import EMOTIONS
 from ops.drawing.palette import PALETTE
 from ops.report import strips
 from ops.report.content import SIDES, Content, Probabilities, Said, Word, mean, strongest
+from ops.report.finding import Target
 from ops.report.strips import Strip
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -53,6 +55,7 @@ def page(content: Content, drawn: list[Strip], overview: Strip | None, silent: s
         turned={shift.number for shift in (content.shifts or ())[:MOST_SHIFTS]},
         most_shifts=MOST_SHIFTS,
         notes=notes,
+        command=command(content.target),
         some_noted=any(count < len(content.utterances) for _, count, _ in notes),
         made_at=datetime.now(UTC),
         tenor=version("tenor"),
@@ -101,6 +104,14 @@ def _template(name: str) -> Any:
         "shade": lambda value: min(10, round(10 * value)),
     }
     return made.get_template(name + ".jinja")
+
+
+def command(target: Target) -> str:
+    """What to type for the same utterances."""
+    path = target.path.replace("'", "''")
+    rows = "utterance_emotions where" if target.job_id is None else f"job_emotions where job_id = {target.job_id} and"
+    sql = f"select * from {rows} recording = '{path}' order by utterance_no"
+    return f'tenor sql "{sql}"' if not set(sql) & set('"$`\\!') else f"tenor sql {shlex.quote(sql)}"
 
 
 def share(value: float) -> str:

@@ -14,9 +14,10 @@ from ops.drawing.palette import PALETTE, letter
 from ops.report.content import SIDES, Content, Probabilities, Said, mean
 from ops.report.sound import Peaks
 
-WIDTH, LEFT, RIGHT = 1200.0, 132.0, 8.0
+WIDTH, LEFT, RIGHT = 1200.0, 128.0, 24.0
 INNER = WIDTH - LEFT - RIGHT
-WAVE, BAND, STACK, GAP, AXIS = 56.0, 15.0, 46.0, 14.0, 22.0
+WAVE, BAND, UNDER, STACK, GAP, AXIS = 56.0, 15.0, 2.0, 46.0, 14.0, 22.0
+LANE = BAND + UNDER + STACK + GAP
 #: A column of the waveform, and how many there are.
 COLUMN = 2.0
 COLUMNS = int(INNER / COLUMN)
@@ -56,7 +57,7 @@ class Lane:
     @property
     def stack_y(self) -> float:
         """Where probabilities begin."""
-        return self.y + BAND + 2
+        return self.y + BAND + UNDER
 
     @property
     def bottom(self) -> float:
@@ -124,7 +125,7 @@ def overview(content: Content, lines: Sequence[Line], peaks: Peaks | None) -> St
         pooled = np.stack([np.minimum.reduceat(used[0], edges), np.maximum.reduceat(used[1], edges)])
     most = sorted(content.voices, key=lambda voice: -voice.talk_s)[:MOST_LANES]
     speakers = [voice.name for voice in content.voices if voice in most]
-    return _strip(whole, pooled, _loudest(peaks), speakers, _binned(content), ())
+    return _strip(whole, pooled, _loudest(peaks), speakers, _binned(content), apart=0.0)
 
 
 def _binned(content: Content) -> list[Said]:
@@ -154,26 +155,29 @@ def _strip(
     loudest: float,
     speakers: Sequence[str],
     heard: Sequence[Said],
-    rows: tuple[Said, ...],
+    rows: tuple[Said, ...] = (),
+    *,
+    apart: float = 0.8,
 ) -> Strip:
+    """`apart` is what keeps utterances that follow each other at once from running together."""
     top = GAP / 2 if peaks is None else WAVE + GAP
     lanes = tuple(
-        _lane(line, speaker, top + index * (BAND + 2 + STACK + GAP), [one for one in heard if one.speaker == speaker])
+        _lane(line, speaker, top + index * LANE, [one for one in heard if one.speaker == speaker], apart)
         for index, speaker in enumerate(speakers)
     )
     bottom = lanes[-1].bottom if lanes else top
     return Strip(line, bottom, "" if peaks is None else _wave(peaks, loudest), lanes, rows)
 
 
-def _lane(line: Line, speaker: str, y: float, own: Sequence[Said]) -> Lane:
+def _lane(line: Line, speaker: str, y: float, own: Sequence[Said], apart: float) -> Lane:
     bands = []
     for one in own:
         start, end = max(one.start_s, line.start_s), min(one.end_s, line.end_s)
         x = LEFT + (start - line.start_s) / line.full_s * INNER
-        width = max(1.2, (end - start) / line.full_s * INNER - 0.8)
+        width = max(1.2, (end - start) / line.full_s * INNER - apart)
         sign = letter(one.label) if one.label and width >= LETTER_WIDTH else ""
         bands.append(Band(one, x, width, sign, one.start_s >= line.start_s))
-    base = y + BAND + 2 + STACK
+    base = y + BAND + UNDER + STACK
     stacks = {
         side: _stack([(band.x, band.width, band.said.sides[side]) for band in bands if side in band.said.sides], base)
         for side in SIDES

@@ -1,4 +1,5 @@
-"""`make screenshots`: the documentation's pictures, of Flower while the sample calls are analysed and of the demo."""
+"""`make screenshots`: the documentation's pictures, of Flower while the sample calls are analysed, of the demo and of a
+report."""
 
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from ops.flower.words import tasks_url
 from ops.follow import follow
 from ops.local import down
 from ops.progress import Quiet
+from ops.report.making import report
 from ops.samples import ARCHIVE
 from ops.samples.demo import FEATURED, rows
 from workers.settings import Settings
@@ -30,6 +32,8 @@ PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH, HEIGHT = 1600, 860
 #: Down to the links to parent and root.
 TASK_SIZE = (1200, 1640)
+#: More than a short call's report, of which only the page itself is taken.
+REPORT_SIZE = (1280, 2600)
 #: For what Flower shows to arrive there.
 PATIENCE_S = 120.0
 
@@ -62,6 +66,11 @@ def _taken(settings: Settings, console: Console, folder: Path) -> list[Path]:
         window.set_window_size(*TASK_SIZE)
         _until(lambda: _shown(window, f"{flower}/task/{fused}", "utterances"), "Flower has the task's result")
         pictures.append(_save(window, folder / "flower-task.png"))
+        window.set_window_size(*REPORT_SIZE)
+        made = report(engine, settings, FEATURED, job=job, out=settings.home / "report.html")
+        window.get(str(made.place and made.place.as_uri()))
+        window.find_element("tag name", "main").screenshot(str(folder / "report.png"))
+        pictures.append(folder / "report.png")
     where = f"profile = 'mini' and recording = '{FEATURED}'"
     bins = rows(reached.analyst_url, f"select * from emotion_timeline where {where} order by bin_start_s")
     save_picture(bins, f"{FEATURED}: who felt what, when", folder / "timeline.png")

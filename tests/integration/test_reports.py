@@ -55,7 +55,7 @@ def test_a_report_holds_what_was_said_felt_and_heard_and_draws_the_sound(
     assert (found.utterances, found.silent, found.place) == (3, None, place)
     assert 'class="wave"' in html and "There is no waveform" not in html
     assert '<span title="0:01.1–0:01.4">why</span>' in html
-    assert html.count('<span title="vera">') == 1, "the second label covers too little of its utterance"
+    assert html.count('<span class="soft">vera</span>') == 1, "the second label covers too little of its utterance"
     assert "Where a mood turned" in html and ">0.40<" not in html
     assert "angry 0.90, sad 0.10" in html and "−0.90" not in html
 
@@ -122,6 +122,20 @@ def test_without_its_file_a_recording_still_has_a_report(archive: Archive, datab
     assert found.utterances == html.count("<tr id=") == 3
 
 
+def test_the_same_sound_at_another_path_is_drawn_where_the_one_that_is_shown_is_gone(
+    archive: Archive, plant: Plant, database_url: str, place: Path
+) -> None:
+    audio = archive.folder / "may" / "1.wav"
+    (row,) = plant.rows("SELECT archive_id, recording_id FROM archive_files WHERE path = 'may/1.wav'")
+    audio.rename(archive.folder / "moved.wav")
+    plant.file(row["archive_id"], "moved.wav", row["recording_id"])
+    plant.conn.commit()
+
+    found, html = made(database_url, place, "may/1.wav")
+
+    assert found.silent is None and 'class="wave"' in html
+
+
 def test_another_recording_under_the_same_name_is_not_drawn(archive: Archive, database_url: str, place: Path) -> None:
     audio = archive.folder / "may" / "1.wav"
     audio.write_bytes((archive.folder / "june" / "1.wav").read_bytes())
@@ -168,6 +182,20 @@ def test_a_job_shows_what_it_found_also_when_the_views_show_a_newer_version(
     assert "not the one that the views show" in before and "which is another one" in before
 
 
+def test_a_job_shows_what_a_file_held_then(archive: Archive, plant: Plant, database_url: str, place: Path) -> None:
+    plant.conn.execute(
+        text("UPDATE archive_files SET recording_id = :now WHERE path = 'may/1.wav'"), {"now": plant.recording()}
+    )
+    plant.conn.commit()
+
+    with pytest.raises(NotAnalysed, match=r"may/1\.wav has not been analysed"):
+        made(database_url, place, "may/1.wav")
+    found, html = made(database_url, place, "may/1.wav", job=archive.job)
+
+    assert html.count("<tr id=") == 3
+    assert found.silent == "the archive holds another recording under this name now"
+
+
 def test_a_recording_of_two_profiles_asks_for_the_job(
     archive: Archive, plant: Plant, database_url: str, place: Path
 ) -> None:
@@ -207,7 +235,20 @@ def test_the_command_says_where_the_page_is_and_ends_as_it_should(
     assert printed.returncode == 0 and printed.stdout.startswith("<!doctype html>")
     unknown = tenor("report", "nobody", "--out", str(place), "--json")
     assert (unknown.returncode, json.loads(unknown.stdout)["error"]["code"]) == (1, "recording_unknown")
-    assert tenor("report").returncode == 2
+    assert tenor("report").returncode == tenor("report", "may/1.wav", "--out", "-", "--json").returncode == 2
+
+
+def test_two_recordings_of_one_name_get_two_pages(
+    archive: Archive, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    places = [
+        report(make_engine(database_url), Settings(home=tmp_path), name).place for name in ("may/1.wav", "june/1.wav")
+    ]
+
+    assert places == [tmp_path / "may-1.report.html", tmp_path / "june-1.report.html"]
+    assert all(place is not None and place.is_file() for place in places)
 
 
 def test_a_place_that_cannot_be_written_is_named(archive: Archive, database_url: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from ml.audio.decode import SAMPLE_RATE
 from ops.drawing.sound import peaks_of
-from ops.report.page import worded
+from ops.report.page import command, worded
 from ops.report.strips import LEFT, drawn, strips_of
-from tests.unit.report_pages import Parsed, content, said, short_call, shown
+from tests.unit.report_pages import TARGET, Parsed, content, said, short_call, shown
 
 
 def test_every_utterance_has_a_row_that_its_stripe_leads_to_and_that_leads_back() -> None:
@@ -64,10 +65,24 @@ def test_words_that_the_text_does_not_hold_leave_it_whole() -> None:
     assert list(worded(replace(odd, text="İstanbul"))) == [("İstanbul", None)], "whose small letters are more"
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("may/one.wav", "recording = 'may/one.wav' order"),
+        ("it's.wav", "recording = 'it''s.wav' order"),
+        ('$(touch x) "`!.wav', "recording = '$(touch x) \"`!.wav' order"),
+    ],
+)
+def test_the_command_for_the_same_rows_can_be_typed_whatever_the_file_is_called(path: str, query: str) -> None:
+    words = shlex.split(command(replace(TARGET, path=path)))
+
+    assert words[:2] == ["tenor", "sql"] and len(words) == 3 and query in words[2]
+
+
 def test_labels_by_people_stand_beside_the_emotion() -> None:
     html = shown(short_call())
 
-    assert '<span title="anna">' in html and "People heard" in html
+    assert '<span class="soft">anna</span>' in html and "People heard" in html
     assert "on 1 utterance, of which 0 have the model's emotion" in html
 
 

@@ -84,11 +84,13 @@ def report(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file; - is standard output.", show_default="NAME.report.html")
+        Path | None, typer.Option(help="The file; - is standard output.", show_default="RECORDING.report.html")
     ] = None,
     json: Json = False,
 ) -> None:
     """Write one recording as an HTML page: waveform, utterances, emotion over time; it needs no network to be read."""
+    if json and str(out) == "-":
+        raise typer.BadParameter("the page and --json cannot both be printed; name a file with --out")
     from ops.cli.session import session
 
     with session(json) as current:
