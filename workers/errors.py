@@ -204,6 +204,20 @@ class RecordingChanged(RecordingError):
     hint = "Enqueue the archive again; the new content becomes a recording of its own."
 
 
+class RecordingErased(RecordingError):
+    """Its content was erased, and is not to be analysed again."""
+
+    code = "recording_erased"
+    hint = "Remove the file from the archive, or let it be analysed: `tenor erase --list`, `tenor erase --allow N`."
+
+
+class SpeakerErased(RecordingError):
+    """Somebody who is heard in it was erased."""
+
+    code = "speaker_erased"
+    hint = "What they said is not stored; `tenor erase --list` and `--allow N` lift that."
+
+
 class RecordingTooSlow(RecordingError):
     """Aligning one recording took longer than its length permits."""
 

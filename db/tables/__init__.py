@@ -10,6 +10,7 @@ from db.tables.archive import (
     UtteranceRow,
 )
 from db.tables.base import Base
+from db.tables.erasures import ErasedMark, Erasure
 from db.tables.labels import label_batches, labels, replaced_labels
 from db.tables.models import Model, Profile, ProfileVersion
 from db.tables.scores import RecordingScore, scores
@@ -41,6 +42,8 @@ __all__ = [
     "Base",
     "Batch",
     "BatchMember",
+    "ErasedMark",
+    "Erasure",
     "Event",
     "Group",
     "GroupMember",

@@ -88,6 +88,7 @@ class AlignmentRow(Base):
     __tablename__ = "alignments"
     __table_args__ = (
         UniqueConstraint("recording_id", "transcript_sha256", "options_hash"),
+        Index(None, "source_file_id"),
         CheckConstraint(one_of("state", ALIGNMENT_STATES), name="state"),
         {"comment": "utterances found in a recording; reused by every later job with the same options"},
     )
@@ -117,6 +118,7 @@ class SpeakerRow(Base):
     __tablename__ = "speakers"
     __table_args__ = (
         UniqueConstraint("name", "recording_id", postgresql_nulls_not_distinct=True),
+        Index(None, "recording_id"),
         {"comment": "recording_id NULL: a named identity; else an unnamed voice of that recording"},
     )
 
@@ -129,7 +131,10 @@ class AlignmentSpeaker(Base):
     """A speaker as heard in one alignment."""
 
     __tablename__ = "alignment_speakers"
-    __table_args__ = {"comment": "voice embeddings (256 numbers) of an alignment's speakers"}
+    __table_args__ = (
+        Index(None, "speaker_id"),
+        {"comment": "voice embeddings (256 numbers) of an alignment's speakers"},
+    )
 
     alignment_id: Mapped[int] = mapped_column(ForeignKey("alignments.id", ondelete="CASCADE"), primary_key=True)
     speaker_id: Mapped[int] = mapped_column(ForeignKey("speakers.id"), primary_key=True)
@@ -146,6 +151,7 @@ class UtteranceRow(Base):
     __tablename__ = "utterances"
     __table_args__ = (
         CheckConstraint("end_s > start_s", name="has_duration"),
+        Index(None, "speaker_id"),
         {"comment": UTTERANCE_LISTS},
     )
 

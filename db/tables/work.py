@@ -181,6 +181,8 @@ class JobRecording(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", JOB_RECORDING_STATES), name="state"),
         Index(None, "alignment_id", "profile_version_id"),
+        Index(None, "recording_id"),
+        Index(None, "file_id"),
         Index("ix_job_recordings_open", "job_id", postgresql_where=text("state IN ('aligning', 'scoring')")),
         Index("ix_job_recordings_failed", "error_code", postgresql_where=text("state = 'failed'")),
         {"comment": "files of a job; done with an error_code is a warning (analysed, but without its transcript)"},

@@ -9,7 +9,7 @@ data set.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,7 @@ def freeze(items: Iterable[LabelledUtterance], path: Path, *, root: Path | None 
     about = {"format": FORMAT, "fingerprint": fingerprint, "root": base and str(base), "licences": licences}
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({"tenor": json.dumps(about)}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, draft, compression="zstd")
-    os.replace(draft, path)
+    _replace(table, path)
     return Manifest(path, fingerprint, base, frozen, sums, licences)
 
 
@@ -98,10 +96,9 @@ def read_manifest(path: Path, *, root: Path | None = None, check_audio: bool = T
     skips reading all audio, for a run that has checked before.
     """
     try:
-        table = pq.read_table(path)
-        about = json.loads((table.schema.metadata or {})[b"tenor"])
+        table, about = _table(path)
         rows, form = table.to_pylist(), about["format"]
-    except (OSError, pa.ArrowException, KeyError, ValueError) as exc:
+    except KeyError as exc:
         raise ManifestBroken(f"{path} cannot be read as a manifest ({type(exc).__name__})") from exc
     if form != FORMAT or set(table.schema.names) | _USUAL.keys() != set(_SCHEMA.names):
         raise ManifestBroken(f"{path} is of format {form}, this version of Tenor reads {FORMAT}")
@@ -113,6 +110,55 @@ def read_manifest(path: Path, *, root: Path | None = None, check_audio: bool = T
     if check_audio:
         _check(items, sums)
     return Manifest(path, about["fingerprint"], base, items, sums, about["licences"])
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a manifest says of itself."""
+
+    fingerprint: str
+    rows: int
+    #: Rows that were erased since it was frozen, in all.
+    erased: int
+
+
+#: Whether a row goes: its columns by name (`audio_path` as it is stored), and the hash of its audio.
+Gone = Callable[[Mapping[str, Any], str | None], bool]
+
+
+def count(path: Path, gone: Gone) -> int:
+    """Rows of a manifest that `without` would erase; raises `ManifestBroken`."""
+    return sum(gone(row, row["audio_sha256"]) for row in _table(path)[0].to_pylist())
+
+
+def without(path: Path, gone: Gone) -> Frozen:
+    """Erase rows of a manifest for good; its fingerprint becomes that of what is left. Raises `ManifestBroken`.
+
+    The file takes the old one's place whole, also with no row at all, and says how many were erased.
+    """
+    table, about = _table(path)
+    rows = table.to_pylist()
+    kept = [not gone(row, row["audio_sha256"]) for row in rows]
+    about["erased"] = about.get("erased", 0) + kept.count(False)
+    if not all(kept):
+        about["fingerprint"] = _fingerprint(row for row, stays in zip(rows, kept, strict=True) if stays)
+        left = table.filter(pa.array(kept, pa.bool_()))
+        _replace(left.replace_schema_metadata({"tenor": json.dumps(about)}), path)
+    return Frozen(about["fingerprint"], sum(kept), about["erased"])
+
+
+def _table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    try:
+        table = pq.read_table(path)
+        return table, json.loads((table.schema.metadata or {})[b"tenor"])
+    except (OSError, pa.ArrowException, KeyError, ValueError) as exc:
+        raise ManifestBroken(f"{path} cannot be read as a manifest ({type(exc).__name__})") from exc
+
+
+def _replace(table: pa.Table, path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(table, draft, compression="zstd")
+    os.replace(draft, path)
 
 
 def _refuse_doubles(items: Sequence[LabelledUtterance]) -> None:

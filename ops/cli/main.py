@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ops.cli.commands import alignment, corpus, labels, reading, retraining, services, training, work
+from ops.cli.commands import alignment, corpus, erasing, labels, reading, retraining, services, training, work
 
 
 class Commands(TyperGroup):
@@ -55,4 +55,5 @@ app.add_typer(corpus.commands, name="corpus")
 app.add_typer(retraining.commands)
 app.add_typer(retraining.models, name="models")
 app.add_typer(labels.commands, name="labels")
+app.add_typer(erasing.commands)
 app.add_typer(services.commands)

@@ -55,7 +55,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean() -> None:
     commands = group.commands  # type: ignore[attr-defined]
 
     assert set(commands) == {
-        *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel"),
+        *("analyze", "align", "enqueue", "status", "errors", "pause", "resume", "retry", "cancel", "erase"),
         *("sql", "export", "report", "up", "down", "doctor", "metrics", "version", "backup", "restore", "upgrade"),
         *("train", "evaluate", "corpus", "labels"),
         *("retrain", "rescore", "models"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, text
 
+from db import erasures
 from db.errors import NotFound
 from workers.app import app
 from workers.errors import WORTH_RETRYING, JobEnded
@@ -47,6 +48,7 @@ def cancel_job(engine: Engine, job_id: int) -> int:
     Raises `NotFound`, or `JobEnded` when there is nothing to give up.
     """
     with engine.begin() as conn:
+        erasures.share(conn)
         _live(conn, job_id)
         given_up = conn.execute(
             text("""
@@ -100,6 +102,7 @@ def retry_job(engine: Engine, settings: Settings, job_id: int, code: str | None 
     Returns how many units and recordings.
     """
     with engine.begin() as conn:
+        erasures.share(conn)
         _existing(conn, job_id)
         rows = conn.execute(
             text("""

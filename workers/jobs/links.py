@@ -3,16 +3,17 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from db import erasures
 from workers.archives.files import Found
 from workers.archives.manifest import Line
 from workers.archives.recordings import register
-from workers.errors import WORTH_RETRYING
+from workers.errors import WORTH_RETRYING, RecordingErased
 from workers.jobs.scoring import claim_scoring, given_up_for, lengths, scored_version
 from workers.ledger.failures import sentence
 from workers.ledger.units import add_batches
@@ -44,7 +45,7 @@ def link_recordings(
     """
     waiting: list[tuple[int, float]] = []
     aligned: list[int] = []
-    for file in found:
+    for file in _without_erased(conn, found):
         recording_id = file.recording_id if file.recording_id is not None else _registered(conn, file)
         chosen = {**options, **(file.line.options if file.line else {})}
         key = options_hash(chosen)
@@ -89,6 +90,28 @@ def link_recordings(
                 aligned.append(alignment.id)
     add_batches(conn, job_id, version_id, [lengths(conn, a) for a in aligned], batch_s, root_id, parent_id)
     return waiting
+
+
+def _without_erased(conn: Connection, found: Sequence[Found]) -> Iterator[Found]:
+    """Files as they are found; of one whose content was erased, nothing but its path, and that it was."""
+    erasures.share(conn)
+    rows = conn.execute(
+        text("SELECT id, sha256 FROM recordings WHERE id = ANY(:ids)"),
+        {"ids": [file.recording_id for file in found if file.recording_id is not None]},
+    )
+    known: dict[int | None, str] = {row.id: row.sha256 for row in rows}
+    sums = [known.get(file.recording_id) if file.sha256 is None else file.sha256 for file in found]
+    gone = erasures.erased(conn, "recordings", {sha256 for sha256 in sums if sha256 is not None})
+    for file, sha256 in zip(found, sums, strict=True):
+        if sha256 in gone:
+            said = f"{gone[sha256]}, not analysed"
+        elif file.recording_id is not None and sha256 is None:
+            # Between the look at the file and this.
+            said = "erased while the archive was walked, not analysed"
+        else:
+            yield file
+            continue
+        yield Found(file.path, file.size_bytes, file.mtime_ns, error=RecordingErased(said))
 
 
 def _registered(conn: Connection, file: Found) -> int | None:

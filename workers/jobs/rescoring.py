@@ -4,6 +4,7 @@ import uuid
 
 from sqlalchemy import Connection, text
 
+from db import erasures
 from db.errors import NotFound
 from workers.errors import NothingToRescore
 from workers.jobs.scoring import claim_scoring, lengths
@@ -21,6 +22,7 @@ def rescore(conn: Connection, settings: Settings, job_id: int, version: int | No
     Alignments are used as they are; what that version has scored already is not scored again. Raises `NotFound` or
     `NothingToRescore`.
     """
+    erasures.share(conn)
     job = conn.execute(
         text("""
             SELECT j.archive_id, j.options, j.priority, v.profile_id, p.champion_id

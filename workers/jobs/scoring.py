@@ -1,7 +1,10 @@
 """Whether an alignment is scored by a version of a profile, and who is to have it scored."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
+from db.scores import roll_up
 from workers.errors import WORTH_RETRYING
 from workers.ledger.units import Aligned
 
@@ -70,9 +73,56 @@ def claim_scoring(conn: Connection, alignment_id: int, version_id: int) -> bool:
 
 
 def lengths(conn: Connection, alignment_id: int) -> Aligned:
-    """An alignment with the length of each of its utterances."""
+    """An alignment with the length of each of its utterances; 0 where one was erased."""
     rows = conn.execute(
-        text("SELECT end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id ORDER BY utterance_no"),
+        text("SELECT utterance_no, end_s - start_s AS seconds FROM utterances WHERE alignment_id = :id"),
         {"id": alignment_id},
     )
-    return Aligned(alignment_id, [row.seconds for row in rows])
+    seconds = {row.utterance_no: float(row.seconds) for row in rows}
+    return Aligned(alignment_id, [seconds.get(number, 0.0) for number in range(max(seconds, default=-1) + 1)])
+
+
+def complete(conn: Connection, version_id: int, alignment_ids: Sequence[int], *, again: bool = False) -> None:
+    """Roll up those of some alignments of which a version has scored everything, and show them to jobs as done.
+
+    `again`: those that were rolled up before, of which something has changed since.
+    """
+    ids = sorted(alignment_ids)
+    # Two batches of one recording may finish together: the second waits here and sees the first.
+    conn.execute(
+        text("""
+            SELECT FROM recording_scores WHERE profile_version_id = :v AND alignment_id = ANY(:ids)
+             ORDER BY alignment_id FOR UPDATE
+        """),
+        {"v": version_id, "ids": ids},
+    )
+    scored = [
+        row.alignment_id
+        for row in conn.execute(
+            text("""
+                SELECT r.alignment_id FROM recording_scores r
+                 WHERE r.profile_version_id = :v AND r.alignment_id = ANY(:ids)
+                   AND (r.state = 'pending' OR :again AND r.state = 'done')
+                   AND NOT EXISTS (SELECT FROM batch_members m JOIN batches b ON b.id = m.batch_id
+                                    WHERE m.alignment_id = r.alignment_id AND m.profile_version_id = :v
+                                      AND b.finished_at IS NULL)
+            """),
+            {"v": version_id, "ids": ids, "again": again},
+        )
+    ]
+    roll_up(conn, scored, version_id)
+    conn.execute(
+        text("""
+            UPDATE job_recordings SET state = 'done'
+             WHERE alignment_id = ANY(:ids) AND profile_version_id = :v AND state = 'scoring'
+        """),
+        {"v": version_id, "ids": scored},
+    )
+    # A job may ask that text is not kept. Its alignments are its own kind, so nobody else's text goes.
+    conn.execute(
+        text("""
+            UPDATE utterances u SET text = NULL FROM alignments a
+             WHERE a.id = u.alignment_id AND a.id = ANY(:ids) AND a.options ->> 'keep_text' = 'false'
+        """),
+        {"ids": scored},
+    )

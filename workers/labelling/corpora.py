@@ -11,11 +11,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from db import erasures
 from db.labels import LabelRow, write_labels
 from ml.corpora.types import LabelledUtterance
 from ml.errors import TenorError
 from workers.archives.files import Found, look_alone
 from workers.archives.recordings import register
+from workers.errors import RecordingErased
 from workers.ledger.patience import transaction
 
 #: Items per transaction.
@@ -84,8 +86,16 @@ def import_labels(
 
 
 def _register(conn: Connection, looked: dict[Path, Found]) -> dict[Path, _Known | None]:
-    found = {path: register(conn, file) for path, file in looked.items()}
-    return {path: row and _Known(row.id, row.duration_s, row.error_code) for path, row in found.items()}
+    erasures.share(conn)
+    gone = erasures.erased(conn, "recordings", {file.sha256 for file in looked.values() if file.sha256 is not None})
+    found: dict[Path, _Known | None] = {}
+    for path, file in looked.items():
+        if file.sha256 in gone:
+            found[path] = _Known(0, None, RecordingErased.code)
+        else:
+            row = register(conn, file)
+            found[path] = row and _Known(row.id, row.duration_s, row.error_code)
+    return found
 
 
 def _new_rows(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from db import erasures
 from db.label_batches import Judged, Measured, Opinion, close_batch, drop_batch, judged, open_batch
 from db.labels import LabelRow, Written, write_labels
 from ml.corpora.registry import IMPORTERS
@@ -57,6 +58,7 @@ def import_own(
 
 
 def _import(conn: Connection, *, read: Read, job: int | None, archive: Path | str | None) -> Imported:
+    erasures.share(conn)
     rows, refused, left_out = _rows(conn, read, job=job, archive=archive)
     annotators = sorted({row.annotator for row in rows})
     imported = Imported(read.source, read.format, annotators, len({row.recording_id for row in rows}))

@@ -18,10 +18,18 @@ from workers.retraining.evaluate import SCORES
 from workers.retraining.runner import send
 from workers.retraining.train import ADAPTED, ADAPTED_TEXT
 
+#: Below a run's folder: what only a run that goes on has a use for.
+KEPT_FOR_KILLS = (f"{ADAPTED}/work", f"{ADAPTED_TEXT}/work", SCORES)
+#: Why a run was stopped whose data held what was erased.
+DATA_ERASED = "data_erased"
+
 
 @app.task(bind=True, name="retrain.due")
 def due(self: "Task[Any, Any]") -> str:
     """Break leases of the gone, insert runs that are due, let the next one begin, send hints that are missing."""
+    # It reads from here what runs leave behind.
+    from workers.erasing.erase import look_again
+
     settings, engine = context.settings(), context.engine()
     try:
         with engine.begin() as conn:
@@ -32,6 +40,7 @@ def due(self: "Task[Any, Any]") -> str:
         sent = send(self.app, engine, settings, again_s=settings.resend_s)
         with engine.connect() as conn:
             tidy(conn)
+        look_again(engine, settings)
     except Exception as exc:
         if not is_passing(exc):
             raise
@@ -89,14 +98,15 @@ def tidy(conn: Connection) -> None:
     """Remove what runs that ended lately have kept for the case of a kill; manifests, bundle and report stay."""
     ended = conn.execute(
         text("""
-            SELECT folder FROM training_runs
+            SELECT folder, error_code FROM training_runs
              WHERE state NOT IN ('waiting', 'ready', 'running') AND finished_at > now() - interval '1 day'
                AND folder IS NOT NULL
         """)
-    ).scalars()
-    for folder in ended:
-        for kept in (f"{ADAPTED}/work", f"{ADAPTED_TEXT}/work", SCORES):
-            shutil.rmtree(Path(folder) / kept, ignore_errors=True)
+    ).all()
+    for run in ended:
+        # What was stopped by an erasure goes whole, and again, should its worker have noticed late.
+        for kept in ("",) if run.error_code == DATA_ERASED else KEPT_FOR_KILLS:
+            shutil.rmtree(Path(run.folder) / kept, ignore_errors=True)
 
 
 def new_labels(conn: Connection, profile_id: int) -> int:

@@ -4,20 +4,21 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection, text
 
+from db import erasures
 from db.scores import write_utterances
 from ml.errors import RecordingError, TenorError
 from workers import context
 from workers.app import app
 from workers.archives.files import check_unchanged
 from workers.archives.members import Member, members_of
-from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow
+from workers.errors import RecordingFailed, RecordingTooLarge, RecordingTooSlow, SpeakerErased
 from workers.ledger import failures, limits
 from workers.ledger.claims import Claim
 from workers.ledger.deadline import deadline
@@ -115,6 +116,7 @@ def _commit(
     claim: Claim,
     results: "Sequence[tuple[Member, Alignment | RecordingError]]",
 ) -> Sequence[int]:
+    results = [(member, _without_erased(conn, result)) for member, result in results]
     ids = sorted(member.alignment_id for member, _ in results)
     # In order, so that two groups that share an alignment wait for each other instead of deadlocking.
     pending = {
@@ -135,6 +137,26 @@ def _commit(
             aligned.append(Aligned(member.alignment_id, [u.end_s - u.start_s for u in result.utterances]))
     schedule(conn, claim, aligned)
     return ()
+
+
+def _without_erased(conn: Connection, result: "Alignment | RecordingError") -> "Alignment | RecordingError":
+    """What people say who were not erased, numbered anew; an error where nobody else speaks."""
+    erasures.share(conn)
+    if isinstance(result, Exception):
+        return result
+    named = {label for label, speaker in result.speakers.items() if speaker.named}
+    gone = erasures.erased(conn, "person", named)
+    if not gone:
+        return result
+    left = [u for u in result.utterances if u.speaker not in gone]
+    if not left:
+        return SpeakerErased("everybody who is heard in it was erased")
+    return replace(
+        result,
+        utterances=tuple(replace(u, number=number) for number, u in enumerate(left)),
+        speakers={label: speaker for label, speaker in result.speakers.items() if label not in gone},
+        quality=result.quality | {"erasures": sorted({one.erasure_id for one in gone.values()})},
+    )
 
 
 def _fail(conn: Connection, alignment_id: int, code: str, sentence: str) -> None:
@@ -202,11 +224,15 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
             for u in alignment.utterances
         ),
     )
-    warning = alignment.quality.get("transcript")
+    warning, erased = alignment.quality.get("transcript"), "erasures" in alignment.quality
+    code, said = (warning, _explain(str(warning), alignment.quality)) if warning else (None, None)
+    if erased and code is None:
+        code, said = SpeakerErased.code, failures.sentence(SpeakerErased("somebody who is heard in it was erased"))
     conn.execute(
         text("""
             UPDATE alignments
                SET state = 'done', aligner = :aligner, language = :language, duration_s = :duration,
+                   options = CASE WHEN :erased THEN options - 'speaker' ELSE options END,
                    quality = CAST(:quality AS jsonb), error_code = :code, error = :error, finished_at = now()
              WHERE id = :id
         """),
@@ -216,8 +242,10 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
             "language": alignment.language,
             "duration": alignment.duration_s,
             "quality": json.dumps(alignment.quality),
-            "code": warning,
-            "error": warning and _explain(str(warning), alignment.quality),
+            # The manifest may have named them.
+            "erased": erased,
+            "code": code,
+            "error": said,
         },
     )
 

@@ -18,6 +18,7 @@ from workers import artifacts, context
 from workers.archives import roots
 from workers.archives.files import located
 from workers.errors import ArtifactBroken
+from workers.jobs.scoring import complete
 from workers.ledger.claims import Claim
 from workers.ledger.failures import sentence
 
@@ -208,6 +209,23 @@ def drop(conn: Connection, claim: Claim, failed: Mapping[int, RecordingError]) -
             {"batch": claim.batch_id},
         )
     return bool(left)
+
+
+def close_empty(conn: Connection, claim: Claim) -> None:
+    """End a batch that nothing is left of, because all of it was erased; its recordings may be done with that."""
+    members = conn.execute(
+        text("DELETE FROM batch_members WHERE batch_id = :batch RETURNING alignment_id, profile_version_id"),
+        {"batch": claim.batch_id},
+    ).all()
+    conn.execute(
+        text("UPDATE batches SET finished_at = now(), utterances = 0 WHERE id = :batch"), {"batch": claim.batch_id}
+    )
+    conn.execute(
+        text("UPDATE stages SET state = 'cancelled' WHERE batch_id = :batch AND state = 'waiting'"),
+        {"batch": claim.batch_id},
+    )
+    for version_id in {row.profile_version_id for row in members}:
+        complete(conn, version_id, [row.alignment_id for row in members])
 
 
 def make_next_ready(conn: Connection, claim: Claim) -> Sequence[int]:

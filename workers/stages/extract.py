@@ -46,6 +46,9 @@ def _work(claim: Claim, tell: Tell) -> Outcome:
     stored = batch.store(claim, batch.models(claim).extract(utterances).to_tensors()) if items else None
 
     def commit(conn: Connection) -> Sequence[int]:
+        if not items and not failed:
+            batch.close_empty(conn, claim)
+            return ()
         if failed and not batch.drop(conn, claim, failed):
             return ()
         return batch.make_next_ready(conn, claim)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from workers import artifacts, context
 from workers.app import app
+from workers.jobs.scoring import complete
 from workers.ledger.claims import Claim
 from workers.stages import batch
 from workers.stages.runner import Outcome, run
@@ -53,46 +54,9 @@ def _work(claim: Claim, _tell: Tell) -> Outcome:
 
 
 def _commit(conn: Connection, block: "ScoreBlock") -> Sequence[int]:
-    from db.scores import roll_up, write_scores
+    from db.scores import write_scores
 
     write_scores(conn, block)
     conn.execute(text("UPDATE batches SET finished_at = now() WHERE id = :b"), {"b": block.batch_id})
-    version, ids = block.profile_version_id, sorted({alignment for alignment, _ in block.keys})
-    # Two batches of one recording may finish together: the second waits here and sees the first.
-    conn.execute(
-        text("""
-            SELECT FROM recording_scores WHERE profile_version_id = :v AND alignment_id = ANY(:ids)
-             ORDER BY alignment_id FOR UPDATE
-        """),
-        {"v": version, "ids": ids},
-    )
-    complete = [
-        row.alignment_id
-        for row in conn.execute(
-            text("""
-                SELECT r.alignment_id FROM recording_scores r
-                 WHERE r.profile_version_id = :v AND r.alignment_id = ANY(:ids) AND r.state = 'pending'
-                   AND NOT EXISTS (SELECT FROM batch_members m JOIN batches b ON b.id = m.batch_id
-                                    WHERE m.alignment_id = r.alignment_id AND m.profile_version_id = :v
-                                      AND b.finished_at IS NULL)
-            """),
-            {"v": version, "ids": ids},
-        )
-    ]
-    roll_up(conn, complete, version)
-    conn.execute(
-        text("""
-            UPDATE job_recordings SET state = 'done'
-             WHERE alignment_id = ANY(:ids) AND profile_version_id = :v AND state = 'scoring'
-        """),
-        {"v": version, "ids": complete},
-    )
-    # A job may ask that text is not kept. Its alignments are its own kind, so nobody else's text goes.
-    conn.execute(
-        text("""
-            UPDATE utterances u SET text = NULL FROM alignments a
-             WHERE a.id = u.alignment_id AND a.id = ANY(:ids) AND a.options ->> 'keep_text' = 'false'
-        """),
-        {"ids": complete},
-    )
+    complete(conn, block.profile_version_id, sorted({alignment for alignment, _ in block.keys}))
     return ()

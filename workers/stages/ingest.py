@@ -218,5 +218,8 @@ class _Ingest:
             {"job": self.job.id},
         ).all()
         self._grouped(conn, [(row.id, row.seconds) for row in left], everything=True)
-        conn.execute(text("UPDATE jobs SET ingested_at = now() WHERE id = :job"), {"job": self.job.id})
+        # Where it has been is a path, which nobody needs any more.
+        conn.execute(
+            text("UPDATE jobs SET ingested_at = now(), walked_to = NULL WHERE id = :job"), {"job": self.job.id}
+        )
         return ()

@@ -125,6 +125,15 @@ class Store:
             pass
         return removed
 
+    def forget(self, sha256: str) -> None:
+        """Delete an unpacked archive, whoever has read it last; it is unpacked again where it is wanted again."""
+        if not self.place(sha256).is_dir():
+            return
+        with self._locked():
+            gone = self.folder / f"{sha256}{_PARTIAL}"
+            os.replace(self.place(sha256), gone)
+            remove(gone)
+
     def _idle(self, name: str, wanted: Collection[str]) -> bool:
         try:
             unread_s = time.time() - (self.folder / name).stat().st_mtime

@@ -1,0 +1,1 @@
+"""Erasing recordings and people: their rows, then the files that hold something of them."""
