@@ -86,7 +86,7 @@ def find(conn: Connection, name: str, job: int | None = None) -> Target:
 
 def _files(conn: Connection, name: str, job: int | None) -> Sequence[Row[Any]]:
     given = storable_path(name.removeprefix("./"))
-    whole = given if "://" in given else storable_path(str(Path(name).expanduser().absolute()))
+    whole = given if "://" in given else storable_path(str(Path(name).absolute()))
     forms = list({unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in (given, given.rstrip("/"))})
     values = {
         "forms": forms,
@@ -96,8 +96,10 @@ def _files(conn: Connection, name: str, job: int | None) -> Sequence[Row[Any]]:
         "job": job,
     }
     for condition in (
-        """EXISTS (SELECT FROM unnest(CAST(:wholes AS text[])) AS w
-                    WHERE starts_with(w, a.url || '/') AND f.path = substr(w, length(a.url) + 2))""",
+        # Written so that the index on archive and path serves it.
+        """f.id IN (SELECT g.id FROM unnest(CAST(:wholes AS text[])) AS w
+                      JOIN archives b ON starts_with(w, b.url || '/')
+                      JOIN archive_files g ON g.archive_id = b.id AND g.path = substr(w, length(b.url) + 2))""",
         "f.path = ANY(:forms)",
         "EXISTS (SELECT FROM unnest(CAST(:ends AS text[])) AS e WHERE right(f.path, length(e)) = e)",
         "f.recording_id = :id",
@@ -114,17 +116,13 @@ def _files(conn: Connection, name: str, job: int | None) -> Sequence[Row[Any]]:
 
 
 def _unknown(conn: Connection, name: str, job: int | None) -> RecordingUnknown:
-    known = list(
-        conn.execute(
-            text("""
-                SELECT path FROM archive_files f WHERE CAST(:job AS bigint) IS NULL OR EXISTS (
-                       SELECT FROM job_recordings jr WHERE jr.file_id = f.id AND jr.job_id = :job)
-                 ORDER BY id DESC LIMIT :most
-            """),
-            {"job": job, "most": MOST_KNOWN},
-        ).scalars()
-    )
-    near = [path for path in known if name.casefold() in path.casefold()]
+    of_job = """CAST(:job AS bigint) IS NULL OR EXISTS (
+                SELECT FROM job_recordings jr WHERE jr.file_id = f.id AND jr.job_id = :job)"""
+    values = {"job": job, "name": name.casefold(), "most": MOST_KNOWN, "few": MOST_NAMES + 1}
+    holding = f"SELECT path FROM archive_files f WHERE position(:name IN lower(path)) > 0 AND ({of_job}) LIMIT :few"
+    newest = f"SELECT path FROM archive_files f WHERE {of_job} ORDER BY id DESC LIMIT :most"
+    near = list(conn.execute(text(holding), values).scalars())
+    known = list(conn.execute(text(newest), values).scalars())
     for resembles in (str, _last):
         of = {resembles(path).casefold(): path for path in known}
         near += [of[one] for one in get_close_matches(resembles(name).casefold(), of, n=MOST_NAMES)]

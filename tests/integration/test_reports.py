@@ -97,6 +97,8 @@ def test_a_name_of_two_recordings_is_refused_with_both(archive: Archive, databas
 def test_an_unknown_name_is_refused_with_those_it_resembles(archive: Archive, database_url: str, place: Path) -> None:
     with pytest.raises(RecordingUnknown, match=r"perhaps june/1\.wav"):
         made(database_url, place, "june/1.wave")
+    with pytest.raises(RecordingUnknown, match=r"perhaps (may/1\.wav or june/1\.wav|june/1\.wav or may/1\.wav)"):
+        made(database_url, place, "1.WAV")
     with pytest.raises(RecordingUnknown, match=r"no recording 99999999999999999999$"):
         made(database_url, place, "99999999999999999999")
     with pytest.raises(NotFound, match="there is no job 99"):
