@@ -36,7 +36,9 @@ class Job(Base):
         comment="queued, running, done (nothing open), failed (archive unreadable, see error), cancelled",
     )
     priority: Mapped[int] = mapped_column(server_default="0", comment="higher goes first")
-    root_id: Mapped[uuid.UUID] = mapped_column(comment="root of all its Celery messages")
+    root_id: Mapped[uuid.UUID] = mapped_column(
+        comment="root of its Celery messages; of batches that are scored again each is a root"
+    )
     files_seen: Mapped[int] = mapped_column(server_default="0")
     error_code: Mapped[str | None]
     error: Mapped[str | None]

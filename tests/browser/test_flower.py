@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import text
 
+from db.engine import make_engine
 from ops.flower.browser import with_login
 from ops.flower.words import tasks_url
 from tests.acceptance.house import SAMPLES, House
+from workers.jobs.versions import add_version
 from workers.queues import QUEUES
 
 if TYPE_CHECKING:
@@ -139,6 +142,33 @@ def test_a_task_leads_to_its_parents_and_its_root(house: House, ended: int, addr
     assert root["Name"] == "ingest.archive" and root["Keyword arguments"] == f"job {job}"
     assert re.fullmatch(rf"job {job}, batch \d+, \d+ recordings?, [\d.]+ min", first["Keyword arguments"])
     assert re.fullmatch(r"\d+ utterances, [\d.]+ min, [\d.]+ s, mini v1", first["Result"]), "one line, without quotes"
+
+
+def test_a_task_that_scores_again_leads_to_the_task_that_began_its_batch(
+    house: House, ended: int, address: str, browser: "Chrome"
+) -> None:
+    with make_engine(house.services.database_url).begin() as conn:
+        profile, spec = conn.execute(
+            text("""
+                SELECT v.profile_id, v.spec FROM profile_versions v JOIN jobs j ON j.profile_version_id = v.id
+                 WHERE j.id = :j
+            """),
+            {"j": ended},
+        ).one()
+        add_version(conn, profile, {**spec, "fusion": {"kind": "score", "w_speech": 0.9, "w_text": 0.1}})
+    job = house.json("rescore", str(ended), "--version", "2")["job_id"]
+    assert house.ended(job, ENDED_S) == "done"
+    fused = house.one(
+        "SELECT CAST(max(CAST(task_id AS text)) AS text) FROM stages WHERE job_id = :j AND stage = 'fuse'", j=job
+    )
+
+    browser.get(f"{address}/task/{fused}")
+    batch = re.search(r"batch \d+", _details(browser)["Keyword arguments"])
+    _follow(browser, "Root id")
+    root = _details(browser)
+
+    assert root["Name"] == "extract.batch"
+    assert batch is not None and batch[0] in root["Keyword arguments"]
 
 
 def test_a_search_for_a_job_finds_its_tasks_and_no_others(

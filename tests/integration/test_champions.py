@@ -5,6 +5,7 @@ import json
 import socket
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,9 +17,11 @@ from ml.corpora.types import LabelledUtterance
 from ml.profiles import load_profile
 from tests.integration.cli_world import Tenor
 from tests.integration.planting import Plant, distribution
+from workers.app import app
 from workers.errors import NoEarlierChampion, RunRefused
 from workers.jobs import versions
 from workers.jobs.rescoring import rescore
+from workers.ledger import dispatch
 from workers.retraining import data, drift, promote
 from workers.settings import Settings
 
@@ -179,6 +182,28 @@ def test_rescoring_makes_a_job_that_scores_what_that_version_has_not(plant: Plan
     assert plant.rows("SELECT state, reused FROM job_recordings WHERE job_id = :j", j=again) == [
         {"state": "done", "reused": True}
     ]
+
+
+def test_every_batch_that_is_scored_again_begins_a_chain_that_flower_can_follow(
+    plant: Plant, profile: int, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = plant.rows("SELECT champion_id AS v FROM profiles")[0]["v"]
+    plant.version(profile, 2)
+    job, _ = analysed(plant, first, 4)
+    made = rescore(plant.conn, Settings(batch_s=2), job, 2)
+    stages = dispatch.admit(plant.conn, Settings())
+    plant.conn.commit()
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(app, "send_task", lambda name, **options: sent.append({"name": name, **options}))
+
+    dispatch.send(app, make_engine(database_url), stages)
+    dispatch.send(app, make_engine(database_url), stages)
+
+    assert [one["name"] for one in sent] == 2 * ["extract.batch"] * 2
+    roots = {one["root_id"] for one in sent}
+    assert len(roots) == 2 and all(one["task_id"] == one["root_id"] and one["parent_id"] is None for one in sent)
+    later = plant.rows("SELECT root_id FROM stages WHERE job_id = :j AND stage = 'fuse'", j=made)
+    assert {str(row["root_id"]) for row in later} == roots
 
 
 def test_drift_is_measured_against_what_was_scored_first(plant: Plant, profile: int, database_url: str) -> None:

@@ -34,8 +34,7 @@ def rescore(conn: Connection, settings: Settings, job_id: int, version: int | No
     if job is None:
         raise NotFound(f"there is no job {job_id}")
     target = job.champion_id if version is None else version_id(conn, job.profile_id, version)
-    root = uuid.uuid4()
-    # Nothing has to be walked, so the job begins where others are after their ingest.
+    # Nothing has to be walked, so the job begins where others are after their ingest, and its batches begin chains.
     made = int(
         conn.execute(
             text("""
@@ -44,7 +43,7 @@ def rescore(conn: Connection, settings: Settings, job_id: int, version: int | No
                 SELECT archive_id, :version, options, priority, :root, 'running', files_seen, now()
                   FROM jobs WHERE id = :job RETURNING id
             """),
-            {"job": job_id, "version": target, "root": root},
+            {"job": job_id, "version": target, "root": uuid.uuid4()},
         ).scalar_one()
     )
     files = conn.execute(
@@ -71,5 +70,5 @@ def rescore(conn: Connection, settings: Settings, job_id: int, version: int | No
     )
     for start in range(0, len(alignments), _CHUNK):
         mine = [a for a in alignments[start : start + _CHUNK] if claim_scoring(conn, a, target)]
-        add_batches(conn, made, target, [lengths(conn, a) for a in mine], settings.batch_s, root, None)
+        add_batches(conn, made, target, [lengths(conn, a) for a in mine], settings.batch_s, None, None)
     return made

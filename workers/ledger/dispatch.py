@@ -98,8 +98,8 @@ def send(app: Celery, engine: Engine, stage_ids: Sequence[int]) -> int:
         ).all()
     sent: list[tuple[int, uuid.UUID]] = []
     for row in rows:
-        # The root of a job's messages is its ingest task.
-        task_id = row.root_id if row.stage == "ingest" else uuid.uuid4()
+        # Who begins a chain is its root: a job's walk, or the first stage of a batch that is scored again.
+        task_id = row.root_id if row.parent_id is None else uuid.uuid4()
         name = TASK_OF_STAGE[row.stage]
         limit = limits.stage_s(row.audio_s, float(app.conf.task_soft_time_limit))
         try:

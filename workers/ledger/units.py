@@ -109,13 +109,13 @@ def add_batches(
     version_id: int,
     alignments: Iterable[Aligned],
     batch_s: float,
-    root_id: uuid.UUID,
+    root_id: uuid.UUID | None,
     parent_id: uuid.UUID | None,
 ) -> None:
     """Cut alignments into batches of at most `batch_s` seconds of speech.
 
     Short recordings share a batch, a long one fills several. Only alignments that no batch of this version covers yet
-    may be given.
+    may be given. Without a root, every batch begins a chain of its own.
     """
     members: list[Member] = []
     total = 0.0
@@ -123,7 +123,7 @@ def add_batches(
     def flush() -> None:
         nonlocal total
         if members:
-            add_batch(conn, job_id, version_id, members, total, root_id, parent_id)
+            add_batch(conn, job_id, version_id, members, total, root_id or uuid.uuid4(), parent_id)
         members.clear()
         total = 0.0
 
