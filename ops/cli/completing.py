@@ -1,4 +1,4 @@
-"""What the Tab key offers beyond options: numbers of jobs and runs, names of profiles, their versions.
+"""What the Tab key offers beyond options: numbers of jobs and runs, paths of recordings, names of profiles, versions.
 
 A shell waits for this and shows nothing but the answer, so whatever goes wrong offers nothing.
 """
@@ -23,6 +23,17 @@ def jobs(incomplete: str) -> Offer:
         " ORDER BY j.id DESC LIMIT :limit"
     )
     return [(str(number), f"{state}: {name}") for number, state, name in found if str(number).startswith(incomplete)]
+
+
+def recordings(incomplete: str) -> Offer:
+    """Analysed recordings by their paths in the archives, the newest first."""
+    found = _rows(
+        "SELECT f.path, regexp_replace(a.url, '^.*/', '') FROM archive_files f JOIN archives a ON a.id = f.archive_id"
+        " WHERE starts_with(f.path, :incomplete) AND EXISTS (SELECT FROM job_recordings jr"
+        "       WHERE jr.file_id = f.id AND jr.state = 'done') ORDER BY f.id DESC LIMIT :limit",
+        incomplete=incomplete,
+    )
+    return [(path, f"of {name}") for path, name in found]
 
 
 def runs(incomplete: str) -> Offer:

@@ -50,6 +50,15 @@ def test_versions_are_those_of_the_profile_that_was_typed_or_of_the_job(world: W
     assert (name, "used before") in completing.profiles(name[:8])
 
 
+def test_analysed_recordings_are_offered_by_the_beginning_of_their_paths(world: World) -> None:
+    job = world.job("done")
+    for path, state in (("may/1.wav", "done"), ("may/2.wav", "failed"), ("june/1.wav", "done")):
+        world.recording(job, state, path=path)
+
+    assert [path for path, _ in completing.recordings("may/")] == ["may/1.wav"]
+    assert [path for path, _ in completing.recordings("")] == ["june/1.wav", "may/1.wav"]
+
+
 def test_status_says_what_runs_how_far_it_is_and_where_flower_shows_it(
     world: World, database_url: str, tmp_path: Path
 ) -> None:

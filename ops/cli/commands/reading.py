@@ -74,7 +74,9 @@ def report(
     recording: Annotated[
         str,
         typer.Argument(
-            metavar="RECORDING", help="A path in an archive or the end of one, a file, or an id, as the views show it."
+            metavar="RECORDING",
+            help="A path in an archive or the end of one, a file, or an id, as the views show it.",
+            autocompletion=completing.recordings,
         ),
     ],
     job: Annotated[
