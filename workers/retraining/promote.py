@@ -49,10 +49,13 @@ def _work(own: Run, watch: Watch) -> Commit:
 def publish(spec: dict[str, Any], settings: Settings, run_id: int) -> dict[str, Any]:
     """The specification with its new bundles where every worker finds them.
 
-    That is where they are, below TENOR_MODELS_DIR, as long as objects are kept in a folder, for then all workers share
-    the disk. Where TENOR_ARTIFACTS_URL names a store, they go there, beside the objects.
+    That is where they are, below TENOR_MODELS_DIR, as long as that lies where objects do or no place is named for
+    these. Else they go into TENOR_ARTIFACTS_URL, a store or a folder that all workers see, beside the objects; whoever
+    loads them from there holds them against the hash in the specification.
     """
-    if settings.artifacts.startswith("file://"):
+    place = settings.artifacts
+    local = Path(place.removeprefix("file://")) if place.startswith("file://") else None
+    if settings.artifacts_url is None or (local is not None and settings.models.is_relative_to(local)):
         return spec
     import fsspec
 
@@ -64,6 +67,7 @@ def publish(spec: dict[str, Any], settings: Settings, run_id: int) -> dict[str, 
             continue
         location = f"{settings.artifacts}/models/run-{run_id}-{spec[side]['sha256'][:16]}"
         filesystem, folder = fsspec.core.url_to_fs(location)
+        filesystem.makedirs(folder, exist_ok=True)
         for name in (WEIGHTS, META):
             filesystem.put_file(str(Path(spec[side]["location"]) / name), f"{folder}/{name}")
         published[side] = {**spec[side], "location": location}
