@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
@@ -145,6 +146,22 @@ def test_views_roll_up_what_utterances_say(house: House, archive: Path, analysed
     for view in ("speaker_emotions", "emotion_timeline"):
         seconds = house.one(f"SELECT sum(speech_s) FROM {view} WHERE {chosen}", archive=str(archive))
         assert seconds == pytest.approx(sum(row["speech_s"] for row in rolled.values()), rel=1e-3)
+
+
+def test_a_report_of_a_call_has_its_sound_its_utterances_and_when_its_words_are_heard(
+    house: House, analysed: dict[str, Any], tmp_path: Path
+) -> None:
+    place, job = tmp_path / "call.html", str(analysed["job_id"])
+
+    made = house.json("report", "bereavement.ogg", "--job", job, "--out", str(place))
+    html = place.read_text(encoding="utf-8")
+
+    said = [line.split("] ", 1)[1] for line in (SAMPLES / "bereavement.txt").read_text().splitlines() if "] " in line]
+    assert (made["utterances"], made["silent"]) == (len(said), None)
+    assert html.count("<tr id=") == len(said) and 'class="wave"' in html
+    words = re.findall(r'<span title="[\d:.]+–[\d:.]+">([^<]+)</span>', html)
+    assert len(words) >= 0.8 * sum(len(line.split()) for line in said)
+    assert not {word for word in words if word not in " ".join(said)}
 
 
 def test_the_analyst_may_read_views_and_nothing_else(house: House, analysed: dict[str, Any]) -> None:
