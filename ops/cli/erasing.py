@@ -82,6 +82,11 @@ def _plan(session: Session, plan: "Plan", speaker: str | None, *, say: Any) -> N
         rows.append(("under way", f"{plan.jobs:,} jobs, which go on without it"))
     for name, value in rows:
         say(f"{name:<12} {value}")
+    if plan.mentions or plan.paths:
+        say(
+            f"It stays where others say the name ({plan.mentions:,} utterances) and in {plan.paths:,} paths;"
+            " erase these recordings to be rid of it."
+        )
     learned = f" ({', '.join(visible(name) for name in plan.learned_from)})" if plan.learned_from else ""
     say("What stays:")
     for left in erasing.REMAINS:

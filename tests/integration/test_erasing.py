@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -525,6 +526,9 @@ def test_the_command_shows_its_plan_asks_and_tells(calls: Calls, database_url: s
 
     plan = json.loads(tenor("erase", "/calls/may", "--dry-run", "--json").stdout)
     assert plan["plan"]["recordings"] == 1 and plan["plan"]["utterances"] == 2 and plan["plan"]["labels"] == 4
+    person = json.loads(tenor("erase", "--speaker", "Brundlewick", "--dry-run", "--json").stdout)["plan"]
+    assert (person["recordings"], person["utterances"], person["seconds"], person["labels"]) == (2, 2, 3, 4)
+    assert (person["mentions"], person["paths"]) == (0, 1)
     asked = tenor("erase", "/calls/may", stdin="y\n")
     assert (
         asked.returncode == 1 and "there is no terminal to ask at" in asked.stderr and "archive itself" in asked.stderr
@@ -539,3 +543,31 @@ def test_the_command_shows_its_plan_asks_and_tells(calls: Calls, database_url: s
     assert tenor("erase", "--allow", "1").returncode == 0
     assert tenor("erase", "/calls", "--speaker", "Ruth").returncode == 2
     assert json.loads(tenor("erase", "--json").stdout)["error"]["code"] == "nothing_to_erase"
+
+
+def test_words_of_others_that_hold_the_name_are_counted_and_stay(calls: Calls) -> None:
+    with calls.engine.begin() as conn:
+        conn.execute(text("UPDATE utterances SET text = 'thanks, brundlewick.' WHERE text = 'good day'"))
+        plan = erasing.plan(conn, calls.settings, erasing.choose(conn, [], "Brundlewick"))
+
+    assert plan.mentions == 1
+    calls.erase(speaker="Brundlewick")
+    assert len(calls.rows("SELECT FROM utterances WHERE text = 'thanks, brundlewick.'")) == 1
+
+
+def test_somebody_who_stores_at_that_moment_is_waited_for(calls: Calls) -> None:
+    """An alignment whose transaction has begun is erased too, and one that begins later sees the mark."""
+    chosen = calls.choose("/calls")
+    with calls.engine.connect() as conn, ThreadPoolExecutor(1) as other:
+        erasures.share(conn)
+        erased = other.submit(erasing.erase, calls.engine, calls.settings, chosen)
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not erased.done() and not calls.rows(waiting)[0]["count"]:
+            pass
+        assert not erased.done() and len(calls.rows("SELECT FROM recordings")) == 2
+        conn.execute(text("UPDATE utterances SET text = 'quixaloria again'"))
+        conn.commit()
+        assert erased.result(timeout=60).finished
+        erasures.share(conn)
+        assert set(erasures.erased(conn, "recordings", calls.sums)) == set(calls.sums)
+    assert in_database(calls.engine, [*WORDS, *calls.sums]) == set()

@@ -53,6 +53,9 @@ class Plan:
     files: int
     #: Jobs that work on it now, and go on without it.
     jobs: int
+    #: Of a person: utterances of others in the same recordings, and paths, that say the name and stay.
+    mentions: int = 0
+    paths: int = 0
     #: Versions of models that have learned from it, and stay as they are.
     learned_from: list[str] = field(default_factory=list)
 
@@ -63,6 +66,8 @@ def plan(conn: Connection, settings: Settings, chosen: Chosen) -> Plan:
     if chosen.name is not None:
         given = person.values(conn, chosen.name, chosen.alignments)
         counts["labels"] += conn.execute(text(person.ELSEWHERE), given).scalar_one()
+        said = conn.execute(text(person.MENTIONS), given).one()
+        counts.update(mentions=said.utterances, paths=said.paths)
     seen, held = files.look(settings, found), datasets.held(conn, settings, found)
     return Plan(
         recordings=counts["recordings"],
@@ -73,6 +78,8 @@ def plan(conn: Connection, settings: Settings, chosen: Chosen) -> Plan:
         frozen=sum(held.values()),
         files=seen.batches + seen.cached + seen.unpacked,
         jobs=counts["jobs"],
+        mentions=counts["mentions"],
+        paths=counts["paths"],
         learned_from=datasets.learned_from(conn, held),
     )
 

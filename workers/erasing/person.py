@@ -39,6 +39,12 @@ SELECT (SELECT count(*) FROM unnest(CAST(:recordings AS bigint[]))) AS recording
          WHERE alignment_id = ANY(:alignments) AND state IN ('aligning', 'scoring')) AS jobs
   FROM utterances u WHERE u.alignment_id = ANY(:alignments) AND u.speaker_id = :speaker
 """
+#: What stays although it holds the name: words of others in the same recordings, and paths.
+MENTIONS = """
+SELECT (SELECT count(*) FROM utterances u
+         WHERE u.alignment_id = ANY(:alignments) AND u.speaker_id <> :speaker AND u.text ~* :pattern) AS utterances,
+       (SELECT count(*) FROM archive_files f WHERE f.recording_id = ANY(:recordings) AND f.path ~* :pattern) AS paths
+"""
 #: Labels by name of recordings that nobody has heard them in.
 ELSEWHERE = "SELECT count(*) FROM labels WHERE speaker = ANY(:names) AND recording_id <> ALL(:recordings)"
 
@@ -145,6 +151,8 @@ def values(conn: Connection, name: str, alignments: Sequence[int]) -> dict[str, 
         "speaker": speaker_of(conn, name) or -1,
         "alignments": list(alignments),
         "recordings": list(recordings),
+        # As a word of its own.
+        "pattern": rf"(^|\W){re.escape(name)}($|\W)",
     }
 
 
