@@ -5,12 +5,17 @@ from dataclasses import astuple, dataclass
 
 from sqlalchemy import Connection, text
 
+from db import erasures
 from db.copying import copy_rows
 from db.tables.labels import SHARES
 
 _KEY = ("recording_id", "start_s", "end_s", "annotator")
 _VALUES = ("corpus", "item_id", "label", "source_label", "arousal", "valence", "speaker", "dialogue", "session",
            "split", "language", "note", "gender", "style")  # fmt: skip
+#: What stands before a speaker's name in labels of one's own.
+OWN = "archive-"
+#: Why a label is left out.
+ABOUT_ERASED = "whoever it is about was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,14 @@ def write_labels(conn: Connection, rows: Iterable[LabelRow], *, batch_id: int | 
     ).rowcount
     conn.execute(text("DROP TABLE new_labels"))
     return Written(added - gone, corrected + gone)
+
+
+def without_erased(conn: Connection, rows: Sequence[LabelRow]) -> list[LabelRow]:
+    """Rows that are about nobody who was erased; keeps erasures waiting to the end of the transaction."""
+    erasures.share(conn)
+    names = {name for row in rows if row.speaker is not None for name in (row.speaker, row.speaker.removeprefix(OWN))}
+    gone = erasures.erased(conn, "person", names)
+    return [row for row in rows if row.speaker not in gone and (row.speaker or "").removeprefix(OWN) not in gone]
 
 
 def _keys(table: str) -> str:

@@ -65,6 +65,8 @@ class JobStatus:
     audio_done_s: float
     audio_reused_s: float
     speech_done_s: float
+    #: Of `failed`: not analysed, because they were erased before.
+    erased: int = 0
 
     @property
     def ended(self) -> bool:
@@ -118,6 +120,8 @@ SELECT p.job_id, p.archive, p.profile, p.version, p.state, p.error_code, p.error
        CASE WHEN p.listed THEN p.files ELSE greatest(p.files, j.files_seen) END AS files,
        p.done, p.failed, p.cancelled, p.reused, p.warnings,
        (SELECT count(*) FROM manifest_problems m WHERE m.job_id = j.id) AS manifest_problems,
+       (SELECT count(*) FROM job_recordings e
+         WHERE e.job_id = j.id AND e.state = 'failed' AND e.error_code = 'recording_erased') AS erased,
        greatest(p.utterances, old.utterances + new.utterances) AS utterances,
        p.audio_s, p.audio_done_s, old.audio_s AS audio_reused_s, new.speech_s AS speech_done_s
   FROM job_progress p

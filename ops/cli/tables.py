@@ -50,6 +50,12 @@ def summary(result: AnalysisResult, session: Session) -> None:
     _facts(rows, session)
 
 
+def _erased(status: JobStatus) -> str:
+    if not status.erased:
+        return ""
+    return f" ({status.erased:,} of them erased before, not analysed: `tenor errors {status.job_id}`)"
+
+
 def _warned(counts: AnalysisResult | JobStatus) -> list[tuple[str, str]]:
     """What was analysed, but not as it was meant; nothing where there is nothing."""
     parts = [f"{counts.warnings:,} with warnings"] if counts.warnings else []
@@ -110,7 +116,7 @@ def job(
         ("state", status.state),
         ("recordings", f"{status.files:,}" + ("" if status.listed or status.ended else " so far")),
         ("analysed", f"{status.done:,}" + (f" ({status.reused:,} of them before)" if status.reused else "")),
-        ("failed", f"{status.failed:,}"),
+        ("failed", f"{status.failed:,}" + _erased(status)),
         *_warned(status),
         ("open", f"{status.open:,}"),
         ("utterances", f"{status.utterances:,}"),

@@ -57,6 +57,7 @@ def test_a_person_and_a_recording_are_gone_and_do_not_come_back(house: House, fo
     assert (again["done"], again["failed"], again["reused"]) == (2, 1, 2)
     (error,) = again["errors"]["recordings"]
     assert error["path"] == "hers.ogg" and error["code"] == "recording_erased" and "erased on 20" in error["error"]
+    assert "1 of them erased before, not analysed" in house.run("status", str(again["job_id"])).stdout
     # With other options everything is aligned anew, and she is left out.
     other = house.json("analyze", str(folder), "--keep-text", "--language", "en")
     assert (other["done"], other["warnings"]) == (2, 1)

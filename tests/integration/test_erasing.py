@@ -18,7 +18,9 @@ from db.engine import make_engine
 from db.errors import LeaseLost, NotFound
 from db.labels import LabelRow, write_labels
 from ml.alignment.types import Alignment, Speaker, Utterance
+from ml.corpora.registry import corpus
 from ops import erasing, jobs
+from tests.corpora.acted import write_ravdess
 from tests.integration.cli_world import Tenor
 from tests.integration.finding import in_database, in_files
 from tests.integration.planting import Plant, distribution
@@ -29,6 +31,7 @@ from workers.archives.members import Member
 from workers.archives.packed import Store
 from workers.erasing import erase as steps
 from workers.erasing.choosing import Chosen, RecordingAmbiguous
+from workers.labelling.corpora import import_labels
 from workers.ledger import claims, dispatch
 from workers.ledger.claims import Claim
 from workers.ledger.units import Member as Part
@@ -462,6 +465,7 @@ def test_an_erased_recording_that_is_enqueued_again_is_not_analysed_until_it_is_
     assert again["a.wav"]["error_code"] == "recording_erased"
     with walker.engine.connect() as conn:
         (erasure,) = erasing.listed(conn)
+        assert jobs.recent(conn)[0].erased == 1
     assert f"erased on {erasure.erased_at:%Y-%m-%d}, not analysed" in again["a.wav"]["error"]
     # Of the same content elsewhere, nothing but the path is kept.
     (row,) = walker.rows("SELECT * FROM archive_files WHERE path = 'a.wav'")
@@ -571,3 +575,22 @@ def test_somebody_who_stores_at_that_moment_is_waited_for(calls: Calls) -> None:
         erasures.share(conn)
         assert set(erasures.erased(conn, "recordings", calls.sums)) == set(calls.sums)
     assert in_database(calls.engine, [*WORDS, *calls.sums]) == set()
+
+
+def test_labels_of_a_corpus_go_by_its_speakers_name_and_are_not_imported_again(calls: Calls, tmp_path: Path) -> None:
+    items = list(corpus("ravdess", write_ravdess(tmp_path, actors=(1, 2), emotions=("05",), seconds=0.1)))
+    import_labels(calls.engine, items)
+    of = {row["speaker"]: row["n"] for row in calls.rows("SELECT speaker, count(*) AS n FROM labels GROUP BY 1")}
+    assert of["ravdess-01"] == of["ravdess-02"] > 0
+
+    erased = calls.erase(speaker="ravdess-01")
+    (other,) = calls.rows("SELECT min(recording_id) AS id FROM labels WHERE corpus = 'ravdess'")
+    calls.erase(str(other["id"]))
+    again = import_labels(calls.engine, items)
+
+    assert erased.finished and in_database(calls.engine, ["ravdess-01"]) == set()
+    assert again.left_out == {"whoever it is about was erased": of["ravdess-01"],
+                              "its audio cannot be read (recording_erased)": 1}  # fmt: skip
+    assert (again.changed, again.unchanged) == (0, of["ravdess-02"] - 1)
+    # Of the person's files, which only labels knew, nothing is known.
+    assert len(calls.rows("SELECT FROM recordings")) == len(calls.recordings) + of["ravdess-02"] - 1

@@ -258,10 +258,10 @@ def _forget_in_files(conn: Connection, name: str, recordings: Sequence[int]) -> 
 
 def forget(conn: Connection, name: str) -> Traces:
     """Delete labels that name a person where nobody has heard them, and the name; returns how their files are known."""
-    given, found = {"names": names_of(name)}, Traces(people={f"archive-{name}"})
+    given, found, labelled = {"names": names_of(name)}, Traces(people={f"archive-{name}"}), set()
     for row in conn.execute(
         text("""
-            SELECT r.sha256, l.start_s, l.end_s, l.corpus, l.item_id, l.speaker FROM labels l
+            SELECT r.id, r.sha256, l.start_s, l.end_s, l.corpus, l.item_id, l.speaker FROM labels l
               JOIN recordings r ON r.id = l.recording_id WHERE l.speaker = ANY(:names)
         """),
         given,
@@ -269,11 +269,22 @@ def forget(conn: Connection, name: str) -> Traces:
         found.items.add(f"{row.corpus}/{row.item_id}")
         found.people.add(row.speaker)
         found.clips |= stretches(row.sha256, [(row.start_s, row.end_s)])
+        labelled.add(row.id)
     for statement in (
         "DELETE FROM labels WHERE speaker = ANY(:names)",
         "DELETE FROM replaced_labels WHERE was ->> 'speaker' = ANY(:names)",
     ):
         conn.execute(text(statement), given)
+    conn.execute(
+        text("""
+            DELETE FROM recordings r WHERE r.id = ANY(:ids)
+               AND NOT EXISTS (SELECT FROM archive_files f WHERE f.recording_id = r.id)
+               AND NOT EXISTS (SELECT FROM alignments a WHERE a.recording_id = r.id)
+               AND NOT EXISTS (SELECT FROM job_recordings j WHERE j.recording_id = r.id)
+               AND NOT EXISTS (SELECT FROM labels l WHERE l.recording_id = r.id)
+        """),
+        {"ids": sorted(labelled)},
+    )
     speaker = speaker_of(conn, name)
     if speaker is not None:
         forget_unheard(conn, [speaker])

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from db import erasures
-from db.labels import LabelRow, write_labels
+from db.labels import ABOUT_ERASED, LabelRow, without_erased, write_labels
 from ml.corpora.types import LabelledUtterance
 from ml.errors import TenorError
 from workers.archives.files import Found, look_alone
@@ -67,7 +67,14 @@ def import_labels(
     """
     if not any(item.audio_path is not None for item in items):
         raise NoAudio("none of its items has a recording, and labels in the database belong to recordings")
-    imported = Imported(items=len(items))
+    imported, given = Imported(items=len(items)), len(items)
+    with engine.connect() as conn:
+        # Before their files are looked at: not even a hash of those is to be kept.
+        gone = erasures.erased(conn, "person", {item.speaker for item in items})
+    items = [item for item in items if item.speaker not in gone]
+    if len(items) < given:
+        imported.left_out[ABOUT_ERASED] = given - len(items)
+        advance(given - len(items))
     known: dict[Path, _Known | None] = {}
     keys: set[tuple[object, ...]] = set()
     for start in range(0, len(items), CHUNK):
@@ -77,12 +84,20 @@ def import_labels(
         looked = {path: look_alone(path) for path in paths if path not in known}
         known |= transaction(engine, partial(_register, looked=looked), patience_s=PATIENCE_S)
         rows = _new_rows(chunk, known, keys, imported.left_out)
-        changed = transaction(engine, partial(write_labels, rows=rows), patience_s=PATIENCE_S).changed
+        changed, left = transaction(engine, partial(_write, rows=rows), patience_s=PATIENCE_S)
         imported.changed += changed
-        imported.unchanged += len(rows) - changed
+        imported.unchanged += left - changed
+        if left < len(rows):
+            imported.left_out[ABOUT_ERASED] = imported.left_out.get(ABOUT_ERASED, 0) + len(rows) - left
         advance(len(chunk))
     imported.recordings = len({key[0] for key in keys})
     return imported
+
+
+def _write(conn: Connection, rows: Sequence[LabelRow]) -> tuple[int, int]:
+    """(rows that were changed, rows that may be there)."""
+    left = without_erased(conn, rows)
+    return write_labels(conn, left).changed, len(left)
 
 
 def _register(conn: Connection, looked: dict[Path, Found]) -> dict[Path, _Known | None]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db import erasures
 from db.label_batches import Judged, Measured, Opinion, close_batch, drop_batch, judged, open_batch
-from db.labels import LabelRow, Written, write_labels
+from db.labels import ABOUT_ERASED, LabelRow, Written, without_erased, write_labels
 from ml.corpora.registry import IMPORTERS
 from ml.labelling import agreement
 from ml.labelling.types import Judgement, Read, Refusal
@@ -58,8 +57,10 @@ def import_own(
 
 
 def _import(conn: Connection, *, read: Read, job: int | None, archive: Path | str | None) -> Imported:
-    erasures.share(conn)
     rows, refused, left_out = _rows(conn, read, job=job, archive=archive)
+    given, rows = len(rows), without_erased(conn, rows)
+    if len(rows) < given:
+        left_out[ABOUT_ERASED] = given - len(rows)
     annotators = sorted({row.annotator for row in rows})
     imported = Imported(read.source, read.format, annotators, len({row.recording_id for row in rows}))
     imported.refused, imported.left_out = refused, left_out
