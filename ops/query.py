@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 
 from db.engine import make_engine, reading
+from db.migrate import PUBLIC_VIEWS
 from ml.errors import TenorError
 
 #: Rows per round trip.
@@ -31,10 +32,7 @@ _TOKEN = re.compile(
 )
 
 #: Said when a table or view is not there, or not this login's to read.
-VIEWS = (
-    "The views are utterance_emotions, job_emotions, conversation_emotions, speaker_emotions, "
-    "emotion_timeline, job_progress, stage_backlog."
-)
+HINT = f"The views are {', '.join(PUBLIC_VIEWS)}."
 
 #: Statements that a cursor can be declared for; others (EXPLAIN, SHOW) have small results.
 _ROWS = re.compile(r"\(*\s*(select|with|values|table)\b", re.IGNORECASE)
@@ -172,7 +170,7 @@ def _refusal(exc: psycopg2.Error, sql: str) -> TenorError:
         )
     if not code:
         return QueryFailed(f"the connection to the database broke: {message}", hint="Run the query again.")
-    hint = VIEWS if code in {"42P01", "42501"} else exc.diag.message_hint
+    hint = HINT if code in {"42P01", "42501"} else exc.diag.message_hint
     where = _place(sql, exc.diag.statement_position)
     return QueryFailed(f"{message}{where}", hint=hint)
 
