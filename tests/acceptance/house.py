@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from db.engine import make_engine
 from ops.local import known
 from ops.local.home import read_secrets
 from ops.local.services import Services
+from tests.waiting import until
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -134,12 +134,7 @@ class House:
         return value
 
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"{what}: not within {timeout_s} s\n{self.logs()}")
+        return until(condition, what, timeout_s, self.logs)
 
     def ended(self, job_id: int, timeout_s: float = 150) -> str:
         final = "SELECT state FROM jobs WHERE id = :j AND state IN ('done', 'failed', 'cancelled')"

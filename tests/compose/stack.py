@@ -7,7 +7,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 from ops.local.home import free_port
 from tests.compose.engine import BASE, Engine, run, say
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 STAND_INS = ROOT / "tests" / "compose" / "stand_ins"
@@ -151,12 +151,7 @@ class Stack:
         return int(self.inspect(container)["State"]["Pid"])
 
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 240) -> Any:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.2)
-        raise AssertionError(f"{what}: not within {timeout_s:.0f} s\n{self.logs(*LASTING)}")
+        return until(condition, what, timeout_s, lambda: self.logs(*LASTING), every_s=0.2)
 
     def logs(self, *services: str) -> str:
         """The end of every container's log, for a failing test."""

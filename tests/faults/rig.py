@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from ops.local.services import Services, up
 from tests.acceptance.house import House
 from tests.faults.oracle import Values, all_values
 from tests.faults.proxy import Proxy
+from tests.waiting import until
 from workers.settings import Settings
 
 #: Small units and short intervals: many stages run at any time, and what is lost is soon found.
@@ -107,12 +107,7 @@ class Rig:
         return str(self.until(lambda: self.ended(job_id), timeout_s, f"job {job_id} ends"))
 
     def until(self, condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.02)
-        raise TimeoutError(f"{what}: not within {timeout_s:.0f} s\n{self.state()}\n{self.workers.logs()}")
+        return until(condition, what, timeout_s, lambda: f"{self.state()}\n{self.workers.logs()}", every_s=0.02)
 
     def state(self) -> str:
         """What is left to do, for a failing test."""

@@ -28,6 +28,7 @@ from tests.acceptance.house import House
 from tests.faults.rig import SETTINGS
 from tests.hosts.network import Network
 from tests.s3 import Server, serving
+from tests.waiting import until
 
 HOSTS = ("near", "far")
 BUCKET = "calls"
@@ -89,14 +90,13 @@ class Site:
         return str(row.state) if row.state in ("done", "failed", "cancelled") else None
 
     def until(self, condition: Any, what: str, timeout_s: float = 900) -> Any:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.1)
+        return until(condition, what, timeout_s, self.state, every_s=0.1)
+
+    def state(self) -> str:
+        """What is left to do, for a failing test."""
         logs = "\n".join(f"=== {name}\n{host.logs()}" for name, host in self.hosts.items())
         open_stages = self.rows("SELECT stage, state, owner, error_code, error FROM stages WHERE state <> 'done'")
-        raise AssertionError(f"{what}: not within {timeout_s:.0f} s\n{open_stages}\n{logs}")
+        return f"{open_stages}\n{logs}"
 
     def done(self, archive: str, host: str = "near") -> int:
         """A job over an archive that a host enqueues, once it is done."""

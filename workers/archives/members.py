@@ -36,15 +36,11 @@ def members_of(group_id: int) -> list[Member]:
     """The recordings of a group that are still to be aligned, in its order."""
     with context.engine().connect() as conn:
         rows = conn.execute(
-            text("""
-                SELECT a.id, a.recording_id, r.sha256, coalesce(r.duration_s, 0) AS seconds, a.options,
-                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns, f.path, f.transcript_path,
-                       f.transcript_place, a.transcript_sha256, f.size_bytes, f.mtime_ns
+            text(f"""
+                SELECT a.id, a.recording_id, coalesce(r.duration_s, 0) AS seconds, a.options, {roots.COLUMNS},
+                       f.transcript_path, f.transcript_place, a.transcript_sha256
                   FROM group_members m
-                  JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending'
-                  JOIN recordings r ON r.id = a.recording_id
-                  JOIN archive_files f ON f.id = a.source_file_id
-                  JOIN archives v ON v.id = f.archive_id
+                  JOIN alignments a ON a.id = m.alignment_id AND a.state = 'pending' {roots.OF_ALIGNMENT}
                  WHERE m.group_id = :group ORDER BY m.position
             """),
             {"group": group_id},

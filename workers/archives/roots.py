@@ -19,6 +19,15 @@ from workers.archives.walks import FolderWalk, Walk
 from workers.errors import ArchiveMissing
 from workers.settings import Settings
 
+#: What `finder`, `located` and `check_unchanged` ask of a row, and the tables it stands in; `r` is a recording.
+COLUMNS = "f.path, f.size_bytes, f.mtime_ns, r.sha256, v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns"
+#: The file that an alignment `a` was made of.
+OF_ALIGNMENT = """
+    JOIN recordings r ON r.id = a.recording_id
+    JOIN archive_files f ON f.id = a.source_file_id
+    JOIN archives v ON v.id = f.archive_id
+"""
+
 
 class Root(Protocol):
     """An archive, to those who read some of its recordings."""

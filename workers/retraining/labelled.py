@@ -78,9 +78,8 @@ def _with_audio(conn: Connection, found: Sequence[Target]) -> Iterator[tuple[Tar
     for start in range(0, len(found), _CHUNK):
         chunk = found[start : start + _CHUNK]
         rows = conn.execute(
-            text("""
-                SELECT f.id, f.path, f.size_bytes, f.mtime_ns, r.sha256,
-                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns
+            text(f"""
+                SELECT f.id, {roots.COLUMNS}
                   FROM archive_files f
                   JOIN archives v ON v.id = f.archive_id
                   JOIN recordings r ON r.id = f.recording_id

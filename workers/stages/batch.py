@@ -51,17 +51,13 @@ def items(claim: Claim) -> list[Item]:
     """The batch's utterances, in an order that every stage sees alike."""
     with context.engine().connect() as conn:
         rows = conn.execute(
-            text("""
+            text(f"""
                 SELECT u.alignment_id, u.utterance_no, u.speaker_id, u.channel, u.start_s, u.end_s, u.text, u.language,
-                       v.url, v.packed_sha256, v.packed_bytes, v.packed_mtime_ns, f.path, f.size_bytes, f.mtime_ns,
-                       r.sha256
+                       {roots.COLUMNS}
                   FROM batch_members m
                   JOIN utterances u ON u.alignment_id = m.alignment_id
                                    AND u.utterance_no BETWEEN m.first_no AND m.last_no
-                  JOIN alignments a ON a.id = m.alignment_id
-                  JOIN recordings r ON r.id = a.recording_id
-                  JOIN archive_files f ON f.id = a.source_file_id
-                  JOIN archives v ON v.id = f.archive_id
+                  JOIN alignments a ON a.id = m.alignment_id {roots.OF_ALIGNMENT}
                  WHERE m.batch_id = :batch
                  ORDER BY u.alignment_id, u.utterance_no
             """),
