@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 REMAINS = (
     "the archive itself: Tenor never writes to it, so its files are yours to delete",
     "back-ups made before, exports, reports and samples for labelling that were handed out",
-    "models that have learned from it",
     "deleted rows in Postgres' files until they are vacuumed, and in its write-ahead log and replicas",
 )
 
@@ -28,6 +27,8 @@ class Erased:
     """What came of it. `finished` False: a worker of a stopped run may still write; what it writes is removed later."""
 
     erasure: int
+    #: recordings or person
+    kind: str
     finished: bool
     counts: dict[str, float]
 
@@ -65,7 +66,7 @@ def resume(engine: Engine, settings: "Settings", *, advance: Callable[[int], Non
 
 
 def _done(found: Erasure) -> Erased:
-    return Erased(found.id, found.finished_at is not None, dict(found.counts))
+    return Erased(found.id, found.kind, found.finished_at is not None, dict(found.counts))
 
 
 def allow(engine: Engine, erasure_id: int) -> None:

@@ -87,10 +87,11 @@ def _plan(session: Session, plan: "Plan", speaker: str | None, *, say: Any) -> N
             f"It stays where others say the name ({plan.mentions:,} utterances) and in {plan.paths:,} paths;"
             " erase these recordings to be rid of it."
         )
-    learned = f" ({', '.join(visible(name) for name in plan.learned_from)})" if plan.learned_from else ""
     say("What stays:")
     for left in erasing.REMAINS:
-        say(f"- {left}{learned if left.startswith('models') else ''}")
+        say(f"- {left}")
+    for name in plan.learned_from:
+        say(f"- the weights of {visible(name)}, which has learned from it: roll it back, and retrain")
 
 
 def _ask(session: Session) -> None:
@@ -122,12 +123,15 @@ def _say_done(session: Session, plan: "Plan | None", done: "list[Erased]") -> No
         session.document({"plan": plan, "erased": [asdict(one) for one in done], "remains": erasing.REMAINS})
         return
     for one in done:
-        session.print(
-            f"Erasure {one.erasure}: {one.counts.get('recordings', 0):,.0f} recordings,"
-            f" {one.counts.get('utterances', 0):,.0f} utterances, {one.counts.get('labels', 0):,.0f} labels,"
-            f" {one.counts.get('clips', 0):,.0f} clips are gone. Enqueued again, it is not analysed;"
-            f" tenor erase --allow {one.erasure} lifts that."
+        number = {name: f"{one.counts.get(name, 0):,.0f}" for name in ("recordings", "utterances", "labels", "clips")}
+        what = f"{number['utterances']} utterances, {number['labels']} labels, {number['clips']} clips"
+        what = (
+            f"{number['recordings']} recordings, {what}"
+            if one.kind == "recordings"
+            else (f"a person's {what}, of {number['recordings']} recordings")
         )
+        session.print(f"Erasure {one.erasure}: {what} are gone.")
+        session.print(f"Enqueued again, it is not analysed; tenor erase --allow {one.erasure} lifts that.")
         if not one.finished:
             session.print("A retraining run was stopped; what its worker may still write is removed in ten minutes.")
 

@@ -1,6 +1,9 @@
 """Erasing: nothing of it is left anywhere, nothing else is missing, and it does not come back."""
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -540,7 +543,7 @@ def test_the_command_shows_its_plan_asks_and_tells(calls: Calls, database_url: s
     assert len(calls.rows("SELECT FROM recordings")) == 2 and calls.rows("SELECT FROM erasures") == []
 
     done = tenor("erase", "/calls/may", "--yes")
-    assert done.returncode == 0 and "Erasure 1: 1 recordings, 2 utterances, 4 labels" in done.stdout
+    assert done.returncode == 0 and "Erasure 1: 1 recordings, 2 utterances, 4 labels, 0 clips are gone" in done.stdout
     gone = json.loads(tenor("erase", "/calls/may", "--yes", "--json").stdout)
     assert gone["error"]["code"] == "not_found"
     assert "recordings" in tenor("erase", "--list").stdout
@@ -594,3 +597,19 @@ def test_labels_of_a_corpus_go_by_its_speakers_name_and_are_not_imported_again(c
     assert (again.changed, again.unchanged) == (0, of["ravdess-02"] - 1)
     # Of the person's files, which only labels knew, nothing is known.
     assert len(calls.rows("SELECT FROM recordings")) == len(calls.recordings) + of["ravdess-02"] - 1
+
+
+@pytest.mark.parametrize(("answer", "left"), [(b"n\n", 2), (b"y\n", 1)])
+def test_at_a_terminal_it_asks_before_it_erases(calls: Calls, database_url: str, answer: bytes, left: int) -> None:
+    tenor = Tenor(database_url, calls.settings.home)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "ops.cli", "erase", "/calls/may"]
+    with subprocess.Popen(command, env=tenor.environment, stdin=theirs, stdout=-1, stderr=-1, text=True) as process:
+        os.write(ours, answer)
+        _, said = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+
+    assert "Erase this for good? [y/N]" in said
+    assert process.returncode == (0 if left == 1 else 1)
+    assert len(calls.rows("SELECT FROM recordings")) == left

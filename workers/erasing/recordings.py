@@ -34,17 +34,20 @@ def traces(conn: Connection, ids: Sequence[int]) -> Traces:
         found.people.add(f"{sums[row.recording_id][:SHORT]}-{row.name}")
     found.people |= {f"recording-{sha256[:SHORT]}" for sha256 in found.contents}
     found.people |= {f"archive-{name}" for name in _only_here(conn, ids)}
-    for row in conn.execute(
-        text("""
-            SELECT l.corpus, l.item_id, l.speaker, l.speaker IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM labels o WHERE o.speaker = l.speaker AND o.recording_id <> ALL(:ids)) AS only_here
-              FROM labels l WHERE l.recording_id = ANY(:ids)
-        """),
-        values,
-    ):
-        found.items.add(f"{row.corpus}/{row.item_id}")
-        if row.only_here:
-            found.people.add(row.speaker)
+    found.items = set(
+        conn.execute(
+            text("SELECT corpus || '/' || item_id FROM labels WHERE recording_id = ANY(:ids)"), values
+        ).scalars()
+    )
+    found.people |= set(
+        conn.execute(
+            text("""
+                SELECT speaker FROM labels WHERE recording_id = ANY(:ids) AND speaker IS NOT NULL
+                EXCEPT SELECT speaker FROM labels WHERE recording_id <> ALL(:ids)
+            """),
+            values,
+        ).scalars()
+    )
     alignments = {"ids": list(_alignments(conn, ids))}
     found.batches = set(
         conn.execute(
