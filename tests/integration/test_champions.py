@@ -122,6 +122,7 @@ def test_on_the_command_line_nothing_passes_the_gate_unless_somebody_says_why_an
     done = tenor("models", "promote", str(run), "--override", "the old one is biased")
     assert done.returncode == 0, done.stderr
     shown = tenor("models", "show", "mini").stdout
+    assert not (tmp_path / "home").exists(), "nothing has to be started for it"
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     assert f"1 → 2: by hand: the old one is biased; the gate: worse ({who})" in shown
 
