@@ -29,6 +29,7 @@ from tests.integration.finding import in_database, in_files
 from tests.integration.planting import Plant, distribution
 from tests.integration.walking import Walker
 from tests.integration.working import ROOT, TRIES
+from tests.waiting import until
 from workers import context
 from workers.archives.members import Member
 from workers.archives.packed import Store
@@ -565,12 +566,11 @@ def test_words_of_others_that_hold_the_name_are_counted_and_stay(calls: Calls) -
 def test_somebody_who_stores_at_that_moment_is_waited_for(calls: Calls) -> None:
     """An alignment whose transaction has begun is erased too, and one that begins later sees the mark."""
     chosen = calls.choose("/calls")
-    with calls.engine.connect() as conn, ThreadPoolExecutor(1) as other:
+    with ThreadPoolExecutor(1) as other, calls.engine.connect() as conn:
         erasures.share(conn)
         erased = other.submit(erasing.erase, calls.engine, calls.settings, chosen)
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        while not erased.done() and not calls.rows(waiting)[0]["count"]:
-            pass
+        until(lambda: erased.done() or calls.rows(waiting)[0]["count"], "it waits for the lock", 60, str)
         assert not erased.done() and len(calls.rows("SELECT FROM recordings")) == 2
         conn.execute(text("UPDATE utterances SET text = 'quixaloria again'"))
         conn.commit()
