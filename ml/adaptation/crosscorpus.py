@@ -151,8 +151,8 @@ class Direction:
         for entry in entries(own, usual_voice=self.base["kind"] == "voice-speech"):
             plan = replace(own, methods=entry.methods, **entry.values)
             if entry.labelled != "none":
-                # Of a few labels one speaker would decide, on some twenty utterances, when to stop: nearly always at
-                # once, so that most rows would be the champion. The last step stands instead, as it does without labels.
+                # Of a few labels one speaker would decide, on some twenty utterances, when to stop: mostly at once, so
+                # that most rows would be the champion. The last step stands instead, as it does without labels.
                 plan = replace(plan, development=0.0)
             given: dict[str, Any] = {"target": labelled[entry.labelled], "teacher": self.teacher}
             given["source"] = [self.source.rest] if entry.source else []

@@ -83,7 +83,7 @@ def how_to_label(folder: str) -> str:
     """A few lines that lie beside the tasks."""
     return f"""# How to label these clips
 
-1. Start Label Studio (`pip install label-studio`) where this folder lies, from the folder above it:
+1. Start Label Studio (`pip install "label-studio>=1.20"`) where this folder lies, from the folder above it:
 
        LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT="$PWD" label-studio start
 

@@ -74,25 +74,21 @@ def test_what_is_erased_while_workers_have_it_does_not_come_back(house: House, t
         write_wav(archive / f"{number}.wav", part, rate)
     engine, settings = make_engine(house.services.database_url), Settings(home=house.home)
     job = int(house.run("enqueue", str(archive)).stdout)
-    path = (
-        "SELECT 1 FROM job_recordings r JOIN archive_files f ON f.id = r.file_id WHERE r.job_id = :j AND r.state = :s"
-    )
+    among = """
+        SELECT f.recording_id FROM job_recordings r JOIN archive_files f ON f.id = r.file_id
+         WHERE r.job_id = :j AND r.state = :s ORDER BY 1
+    """
 
     # When one is erased while it is aligned, and one while it is scored
     for state in ("aligning", "scoring"):
-        house.wait(lambda state=state: house.rows(path, j=job, s=state), f"something is {state}")  # type: ignore[misc]
-        (row, *_) = house.rows(
-            f"SELECT f.recording_id FROM ({path.replace('SELECT 1', 'SELECT r.*')}) r JOIN archive_files f"
-            " ON f.id = r.file_id ORDER BY 1",
-            j=job, s=state,
-        )  # fmt: skip
+        (row, *_) = house.wait(lambda state=state: house.rows(among, j=job, s=state), f"something is {state}")  # type: ignore[misc]
         with engine.connect() as conn:
             chosen = erasing.choose(conn, [str(row["recording_id"])], None)
         assert erasing.erase(engine, settings, chosen).finished
 
     # Then the job ends with the six others, and nothing is left open
     assert house.ended(job) == "done"
-    assert house.json("status", str(job))["done"] == 6 == len(house.rows(path, j=job, s="done"))
+    assert house.json("status", str(job))["done"] == 6 == len(house.rows(among, j=job, s="done"))
     assert house.rows("SELECT state FROM jobs WHERE state IN ('queued', 'running')") == []
     left = "SELECT count(*) FROM stages WHERE job_id = :j AND state NOT IN ('done', 'cancelled')"
     house.wait(lambda: house.one(left, j=job) == 0, "all stages are over")
