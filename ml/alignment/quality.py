@@ -1,5 +1,7 @@
 """Notes that `quality` carries, and the sentence for each that `tenor errors` shows."""
 
+from collections.abc import Mapping
+
 #: The text is not what is said.
 MISMATCH = "transcript_mismatch"
 #: The text may be right, but its words were not found in the sound.
@@ -16,6 +18,8 @@ TRANSCRIBED = "transcribed"
 NOT_TRANSCRIBED = "language_not_transcribed"
 #: Some lines of the transcript could not be read; `problems` names them.
 PARTLY_READ = "transcript_partly_read"
+#: The file ends before its header says.
+CUT_SHORT = "audio_cut_short"
 
 SENTENCES = {
     MISMATCH: "the transcript is not what is said; analysed by voice alone",
@@ -27,3 +31,11 @@ SENTENCES = {
     NOT_TRANSCRIBED: "the transcriber does not know this language; analysed by voice alone",
     PARTLY_READ: "part of the transcript could not be read and was left out",
 }
+
+
+def noted(quality: Mapping[str, object]) -> tuple[str, str] | None:
+    """The code and the sentence of what a person should know about a recording that was aligned; None if nothing."""
+    said = {CUT_SHORT: str(quality["cut_short"])} if "cut_short" in quality else {}
+    if note := quality.get("transcript"):
+        said[str(note)] = str(quality.get("detail") or SENTENCES.get(str(note), note))
+    return (next(iter(said)), "; ".join(said.values())) if said else None

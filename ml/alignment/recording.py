@@ -18,6 +18,7 @@ from ml.alignment.types import Alignment
 from ml.alignment.untimed import from_plain_text, shared_out
 from ml.alignment.untranscribed import from_voice_activity
 from ml.audio import vad
+from ml.audio.claims import cut_short
 from ml.audio.errors import NoSpeech
 from ml.audio.reader import Audio, open_audio
 from ml.transcripts import Excerpt, Transcript, TranscriptUnreadable, Turn, read_excerpt, read_transcript
@@ -49,6 +50,8 @@ def align_recording(
     language = choose_language(options.language, text.language if text is not None else None, turns)
     spoken: str | None = language
     with open_audio(path, options.channels) as audio:
+        if missed := cut_short(path, audio.duration_s):
+            quality["cut_short"] = missed
         drafts: list[Draft] | None = None
         if turns:
             drafts, note = _from_transcript(audio, turns, aligner, language, options)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.alignment.options import AlignOptions
-from ml.alignment.quality import SENTENCES
+from ml.alignment.quality import noted
 from ml.alignment.recording import align_recording
 from ml.alignment.types import Alignment, Utterance
 from ml.alignment.writing import to_ctm, to_json, to_rttm, to_srt, to_textgrid
@@ -146,9 +146,8 @@ def within(alignment: Alignment, window: tuple[float, float | None]) -> tuple[Ut
 def warnings(alignment: Alignment, form: str | None) -> list[str]:
     """What a person should know about the result, a sentence each; tables tell about single utterances themselves."""
     found = []
-    note = alignment.quality.get("transcript")
-    if note is not None:
-        found.append(f"Warning: {alignment.quality.get('detail') or SENTENCES.get(str(note), str(note))}.")
+    if note := noted(alignment.quality):
+        found.append(f"Warning: {note[1]}.")
     if form in NEEDS and not any(NEEDS[form][0](u) for u in alignment.utterances):
         found.append(f"Warning: {NEEDS[form][1]}")
     return [visible(line) for line in found]

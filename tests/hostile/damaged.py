@@ -63,13 +63,13 @@ def _(path: Path, _s: Samples) -> None:
 # Audio that is damaged, or whose header lies.
 
 
-@entry("cut-in-the-middle.wav", "done")
+@entry("cut-in-the-middle.wav", "done:audio_cut_short")
 def _(path: Path, samples: Samples) -> None:
     wav(path, samples)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
-@entry("cut-in-the-middle.flac", "done")
+@entry("cut-in-the-middle.flac", "done:audio_cut_short")
 def _(path: Path, samples: Samples) -> None:
     soundfile.write(path, samples, SAMPLE_RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])

@@ -224,8 +224,10 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
             for u in alignment.utterances
         ),
     )
-    warning, erased = alignment.quality.get("transcript"), "erasures" in alignment.quality
-    code, said = (warning, _explain(str(warning), alignment.quality)) if warning else (None, None)
+    from ml.alignment.quality import noted
+
+    erased = "erasures" in alignment.quality
+    code, said = noted(alignment.quality) or (None, None)
     if erased and code is None:
         code, said = SpeakerErased.code, failures.sentence(SpeakerErased("somebody who is heard in it was erased"))
     conn.execute(
@@ -248,12 +250,6 @@ def _store(conn: Connection, member: Member, alignment: "Alignment") -> None:
             "error": said,
         },
     )
-
-
-def _explain(code: str, quality: dict[str, object]) -> str:
-    from ml.alignment.quality import SENTENCES
-
-    return str(quality.get("detail") or SENTENCES.get(code, code))
 
 
 def schedule(conn: Connection, claim: Claim, aligned: Sequence[Aligned]) -> None:
