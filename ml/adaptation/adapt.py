@@ -131,6 +131,7 @@ def _judged(work: Work, loop: Loop, temperature: float) -> float:
         "utterances": len(held),
         "balanced_accuracy": balanced_accuracy(labels, np.asarray(probabilities.argmax(axis=1))),
         "calibration_error": expected_calibration_error(probabilities, labels),
-        "chosen_step": loop.history.best_step,
+        # None: the last one stands.
+        "chosen_step": loop.history.best_step if loop.history.rows else None,
     }
     return fitted

@@ -14,6 +14,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
+from ml.adaptation import loop
 from ml.adaptation.adapt import BUNDLE, WORK, Adapted, adapt
 from ml.adaptation.coral import Coral
 from ml.adaptation.errors import DataLacking, ModelUnsupported, PlanInvalid, Stopped, SupportTooSmall
@@ -112,6 +113,17 @@ def test_fine_tuning_on_the_target_beats_the_model_that_never_heard_it(here: Wor
 
     assert before < 0.7
     assert balanced(here, adapted.bundle, here.tested) > before
+
+
+def test_a_handful_of_development_utterances_choose_no_step(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = run(here, tmp_path / "few", "finetune", target=here.target).notes["development"]
+    monkeypatch.setattr(loop, "DECIDING", few["utterances"])
+    enough = run(here, tmp_path / "enough", "finetune", target=here.target).notes["development"]
+
+    assert few["chosen_step"] is None and 0 < few["utterances"] == enough["utterances"]
+    assert enough["chosen_step"] in range(5)
 
 
 def test_correlation_alignment_gives_the_source_the_mean_and_the_covariance_of_the_target(here: World) -> None:
