@@ -28,6 +28,12 @@ class ExportFailed(TenorError):
     hint = "Check the place and its space, and run it again."
 
 
+def form_of(out: Path | None) -> Form:
+    """The form that a file's name asks for; Parquet where it asks for none."""
+    endings: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    return endings.get(out.suffix.lower() if out is not None else "", "parquet")
+
+
 def export(url: str, job_id: int, form: Form, out: Path | None) -> int:
     """Write the utterances of a job as `job_emotions` shows them, by recording and time; returns how many.
 

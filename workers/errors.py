@@ -83,7 +83,7 @@ class JobEnded(TenorError):
     """The job has nothing left that could be paused, resumed or cancelled."""
 
     code = "job_ended"
-    hint = "Recordings that failed can be put back to work with `tenor retry JOB`."
+    hint = "`tenor errors JOB` says what failed; `tenor retry JOB` puts back to work what another try may help."
 
 
 class Passing(TenorError):

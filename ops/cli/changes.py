@@ -64,7 +64,10 @@ def retrying(code: str | None) -> Change:
 def _retry(engine: Engine, settings: Settings, job_id: int, code: str | None) -> Changed:
     count = jobs.retry(engine, settings, job_id, code)
     again = f"{count:,} pieces of work are ready again; follow them: tenor status {job_id} --watch"
-    return Changed("requeued", count, again if count else f"Nothing to retry in job {job_id}.")
+    nothing = (
+        f"Nothing to retry in job {job_id}: another try helps nothing that failed there (`tenor errors {job_id}`)."
+    )
+    return Changed("requeued", count, again if count else nothing)
 
 
 def _cancel(engine: Engine, settings: Settings, job_id: int) -> Changed:

@@ -70,8 +70,9 @@ def _left(session: Session) -> Callable[[int], None]:
 
 def _plan(session: Session, plan: "Plan", speaker: str | None, *, say: Any) -> None:
     whose = "of audio" if speaker is None else "of speech"
+    lie = f", in {plan.places:,} files of {plan.archives:,} archives" if plan.archives > 1 else ""
     rows = [
-        ("recordings", f"{plan.recordings:,}" + ("" if speaker is None else ", in which others stay")),
+        ("recordings", f"{plan.recordings:,}" + (lie if speaker is None else ", in which others stay")),
         ("utterances", f"{plan.utterances:,}, {clock(plan.seconds)} {whose}"),
         ("labels", f"{plan.labels:,}"),
         ("clips", f"{plan.clips:,}"),

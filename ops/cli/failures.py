@@ -83,7 +83,7 @@ def _of_system(exc: Exception) -> Problem | None:
     if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Problem("disk_full", reason, "Free space and run the command again; it continues.")
     if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return Problem("not_permitted", reason, "Check that path's owner, or set TENOR_HOME to another.")
+        return Problem("not_permitted", reason, "Check who may read and write there, or name another place.")
     return Problem("system_error", reason, "")
 
 

@@ -13,7 +13,7 @@ from ops.cli import tables
 from ops.cli.formats import write_csv, write_json, write_table
 from ops.cli.session import Session
 from ops.cli.text import visible
-from ops.exporting import ExportFailed, Form
+from ops.exporting import ExportFailed, Form, form_of
 from ops.exporting import export as write_export
 from ops.flower.words import tasks_url
 from ops.follow import follow
@@ -90,8 +90,9 @@ def sql(session: Session, query: str, form: str) -> None:
             write_table(result, session.stdout, width=width)
 
 
-def export(session: Session, job_id: int, form: Form, out: Path | None) -> None:
+def export(session: Session, job_id: int, form: Form | None, out: Path | None) -> None:
     """Write a job's utterances into a file; on standard output nothing else is said there."""
+    form = form or form_of(out)
     url = access.look(load_settings()).database_url
     with reading(make_engine(url)) as conn:
         jobs.status(conn, job_id)

@@ -173,6 +173,15 @@ def test_a_path_that_means_several_recordings_is_refused(calls: Calls) -> None:
     assert calls.choose("/calls/june/2.wav").recordings == (calls.recordings[1],)
 
 
+def test_a_plan_says_that_a_content_lies_elsewhere_too(calls: Calls, database_url: str) -> None:
+    with calls.engine.begin() as conn:
+        plant = Plant(conn)
+        plant.file(plant.archive("/others"), "copy.wav", calls.recordings[1])
+
+    shown = Tenor(database_url, calls.settings.home)("erase", "/calls/june", "--dry-run").stdout
+    assert "recordings   1, in 2 files of 2 archives" in shown
+
+
 def test_what_a_replaced_file_held_goes_with_its_path(calls: Calls) -> None:
     with calls.engine.begin() as conn:
         replaced = Plant(conn).recording()
@@ -240,8 +249,10 @@ def test_a_recording_in_which_nobody_else_speaks_fails_for_that_reason(calls: Ca
 
 
 def test_somebody_unknown_cannot_be_erased(calls: Calls) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"labels$"):
         calls.choose(speaker="Nobody")
+    with pytest.raises(NotFound, match=r"perhaps Brundlewick$"):
+        calls.choose(speaker="brundlewik")
 
 
 def test_an_erased_person_is_left_out_of_what_is_aligned_later(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,3 +102,17 @@ def test_the_command_writes_to_standard_output(job: int, database_url: str, tmp_
     assert [json.loads(line)["speaker"] for line in done.stdout.splitlines()] == ["Anna", "Ben", "Anna"]
     assert tenor(str(job), "--out", "-").returncode == 1
     assert "There is no job 999" in tenor("999", "--format", "csv", "--out", "-").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("calls.csv", "csv"),
+        ("CALLS.JSONL", "jsonl"),
+        ("calls.parquet", "parquet"),
+        ("calls", "parquet"),
+        (None, "parquet"),
+    ],
+)
+def test_the_name_of_a_file_says_its_form(name: str | None, form: str) -> None:
+    assert exporting.form_of(Path(name) if name is not None else None) == form

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -56,8 +57,12 @@ def somebody(conn: Connection, name: str) -> Chosen:
         ).scalar()
     )
     if not known:
+        names = conn.execute(text("SELECT DISTINCT name FROM speakers WHERE recording_id IS NULL")).scalars()
+        folded = {one.casefold(): one for one in names}
+        near = [folded[one] for one in get_close_matches(name.casefold(), folded)]
+        perhaps = f"; perhaps {' or '.join(near)}" if near else ""
         raise NotFound(
-            f"nobody is called {name} in transcripts, manifests or labels",
+            f"nobody is called {name} in transcripts, manifests or labels{perhaps}",
             hint='`tenor sql "select distinct speaker from utterance_emotions"` lists names; a voice without one goes'
             " with its recording.",
         )

@@ -56,6 +56,9 @@ class Plan:
     #: Of a person: utterances of others in the same recordings, and paths, that say the name and stay.
     mentions: int = 0
     paths: int = 0
+    #: Of recordings: files that hold them, and archives that these files lie in.
+    places: int = 0
+    archives: int = 0
     #: Versions of models that have learned from it, and stay as they are.
     learned_from: list[str] = field(default_factory=list)
 
@@ -68,6 +71,9 @@ def plan(conn: Connection, settings: Settings, chosen: Chosen) -> Plan:
         counts["labels"] += conn.execute(text(person.ELSEWHERE), given).scalar_one()
         said = conn.execute(text(person.MENTIONS), given).one()
         counts.update(mentions=said.utterances, paths=said.paths)
+    else:
+        lying = conn.execute(text(recordings.PLACES), {"ids": list(chosen.recordings)}).one()
+        counts.update(places=lying.files, archives=lying.archives)
     seen, held = files.look(settings, found), datasets.held(conn, settings, found)
     return Plan(
         recordings=counts["recordings"],
@@ -80,6 +86,8 @@ def plan(conn: Connection, settings: Settings, chosen: Chosen) -> Plan:
         jobs=counts["jobs"],
         mentions=counts["mentions"],
         paths=counts["paths"],
+        places=counts["places"],
+        archives=counts["archives"],
         learned_from=datasets.learned_from(conn, held),
     )
 

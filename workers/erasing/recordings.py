@@ -19,6 +19,10 @@ SELECT count(*) AS recordings, coalesce(sum(duration_s), 0)::float8 AS seconds,
          WHERE recording_id = ANY(:ids) AND state IN ('aligning', 'scoring')) AS jobs
   FROM recordings WHERE id = ANY(:ids)
 """
+#: A content goes wherever it lies, so more may go than the folder that was named.
+PLACES = """
+SELECT count(*) AS files, count(DISTINCT archive_id) AS archives FROM archive_files WHERE recording_id = ANY(:ids)
+"""
 
 
 def traces(conn: Connection, ids: Sequence[int]) -> Traces:

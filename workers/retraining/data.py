@@ -71,13 +71,15 @@ def parts(conn: Connection, profile_id: int) -> dict[str, str]:
 
 def require(learned: Items, held: Items) -> None:
     """Raise `RunRefused` where there is too little to learn from or to decide on."""
-    for items, speakers, what in ((learned, MIN_SPEAKERS, "to learn from"), (held, MIN_HELD, "to test on")):
+    both = (learned, MIN_SPEAKERS, "to learn from"), (held, MIN_HELD, "to test on")
+    for (items, speakers, what), (others, _, use) in (both, both[::-1]):
         people = {item.speaker for item in items}
         if len(people) < speakers or len(items) < MIN_ITEMS:
             raise RunRefused(
                 "too_few_labels",
-                f"there are {len(items)} labelled utterances of {len(people)} people {what}; it takes {MIN_ITEMS} of"
-                f" {speakers}. `tenor labels sample` proposes what to label next",
+                f"there are {len(items)} labelled utterances of {len(people)} people {what} ({len(others)} {use});"
+                f" it takes {MIN_ITEMS} utterances of {speakers} people for each. `tenor labels sample` proposes what"
+                " to label next",
             )
     classes = {item.label for item in learned} & {item.label for item in held}
     if len(classes) < MIN_CLASSES:

@@ -53,8 +53,9 @@ def errors(
 def export(
     job: Job,
     format: Annotated[
-        Literal["parquet", "csv", "jsonl"], typer.Option("--format", "-f", help="Of the file.")
-    ] = "parquet",
+        Literal["parquet", "csv", "jsonl"] | None,
+        typer.Option("--format", "-f", help="Of the file.", show_default="what --out ends with, else parquet"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The file; - is standard output.", show_default="job-JOB.FORMAT")
     ] = None,
