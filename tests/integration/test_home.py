@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +14,7 @@ from sqlalchemy import text
 
 from db.engine import make_engine
 from ops.local import home as homes
-from ops.local import services
+from ops.local import processes, services
 from ops.local.postgres import Postgres
 from ops.local.servers import postgres_of
 from workers.settings import Settings
@@ -54,10 +56,15 @@ def test_a_home_deleted_while_it_runs_can_be_made_anew_at_the_same_path(home: Pa
     with engine.begin() as conn:
         conn.execute(text("INSERT INTO archives (url) VALUES ('/a')"))
     engine.dispose()
+    broker = processes.running(home / "run", "redis")
     shutil.rmtree(home)
-    second = up(home)
-    assert archives(second) == 0
-    assert second.owner_url != first.owner_url
+    try:
+        second = up(home)
+        assert archives(second) == 0
+        assert second.owner_url != first.owner_url
+    finally:
+        assert broker
+        os.kill(broker, signal.SIGKILL)  # nothing else knows it any more
 
 
 def test_a_home_finds_its_own_database_again(home: Path) -> None:
