@@ -13,6 +13,8 @@ from ml.audio.decode import MAX_DURATION_S, probe
 _COUNTED = frozenset({".flac", ".aif", ".aiff", ".au"})
 #: Writers that cannot go back and fill it in leave the largest sizes there are.
 _UNKNOWN_BYTES = 0x7F000000
+#: A file of nothing but empty chunks would be walked through eight bytes at a time.
+_MOST_CHUNKS = 1000
 #: Less than this is padding, and the last frame of a decoder.
 _MISSED_S, _MISSED = 1.0, 0.02
 
@@ -37,7 +39,9 @@ def _wav_s(path: Path, decoded_s: float) -> float | None:
         if file.read(4) != b"RIFF":
             return None
         file.seek(12)
-        while len(head := file.read(8)) == 8:
+        for _ in range(_MOST_CHUNKS):
+            if len(head := file.read(8)) < 8:
+                return None
             name, size = struct.unpack("<4sI", head)
             if name == b"data":
                 present = end - file.tell()
