@@ -70,7 +70,8 @@ def test_nobody_works_with_the_owners_login(stack: Stack) -> None:
     refused = stack.inside("gpu", "python", "-c", DROP_TABLE)
     assert refused.returncode and "must be owner" in refused.stderr
     seen = stack.inside("gpu", "ls", "/run/secrets").stdout.split()
-    assert set(seen) == {"tenor_database_url", "tenor_broker_url"}
+    assert set(seen) == {"tenor_database_url", "tenor_broker_url", "aws_credentials"}
+    assert not stack.inside("gpu", "cat", "/run/secrets/aws_credentials").returncode
 
 
 def test_containers_are_bounded_and_not_root(stack: Stack) -> None:
