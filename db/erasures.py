@@ -124,11 +124,6 @@ def listed(conn: Connection) -> list[Erasure]:
     return [Erasure(**row._mapping) for row in conn.execute(text("SELECT * FROM erasures ORDER BY id DESC"))]
 
 
-def unfinished(conn: Connection) -> list[int]:
-    """Erasures that were broken off, or whose files could not be removed yet."""
-    return list(conn.execute(text("SELECT id FROM erasures WHERE finished_at IS NULL ORDER BY id")).scalars())
-
-
 def allow(conn: Connection, erasure_id: int) -> None:
     """Let what was erased be analysed again when it is enqueued; nothing of it comes back by itself.
 

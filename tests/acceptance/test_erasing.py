@@ -1,6 +1,7 @@
 """Erasing with real workers: out of the database, out of the home, out of what they have in hand, and not back."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_what_is_erased_while_workers_have_it_does_not_come_back(house: House, t
 
     # When one is erased while it is aligned, and one while it is scored
     for state in ("aligning", "scoring"):
-        (row, *_) = house.wait(lambda state=state: house.rows(among, j=job, s=state), f"something is {state}")  # type: ignore[misc]
+        (row, *_) = house.wait(partial(house.rows, among, j=job, s=state), f"something is {state}")
         with engine.connect() as conn:
             chosen = erasing.choose(conn, [str(row["recording_id"])], None)
         assert erasing.erase(engine, settings, chosen).finished

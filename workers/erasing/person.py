@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from workers.archives.objects.places import is_object_url
 from workers.erasing.recordings import forget_unheard
 from workers.erasing.traces import Traces, stretches
-from workers.erasing.units import go_on_without, hold
+from workers.erasing.units import go_on_without, hold, worked_on
 from workers.errors import SpeakerErased
 from workers.jobs.scoring import complete
 from workers.ledger.failures import sentence
@@ -113,21 +113,7 @@ def traces(conn: Connection, name: str, alignments: Sequence[int]) -> Traces:
                 found.items.add(row.item)
     for sha256, own in spans.items():
         found.clips |= stretches(sha256, own)
-    found.batches = set(
-        conn.execute(
-            text("""
-                SELECT DISTINCT b.id FROM batch_members m JOIN batches b ON b.id = m.batch_id
-                 WHERE m.alignment_id = ANY(:alignments) AND b.finished_at IS NULL
-            """),
-            given,
-        ).scalars()
-    )
-    found.versions = set(
-        conn.execute(
-            text("SELECT DISTINCT profile_version_id FROM recording_scores WHERE alignment_id = ANY(:alignments)"),
-            given,
-        ).scalars()
-    )
+    found.add(worked_on(conn, alignments))
     for row in conn.execute(
         text("""
             SELECT v.url, v.packed_sha256 FROM archive_files f JOIN archives v ON v.id = f.archive_id

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from workers.archives.objects.places import is_object_url
 from workers.erasing.traces import SHORT, Traces
-from workers.erasing.units import go_on_without, hold
+from workers.erasing.units import go_on_without, hold, worked_on
 
 COUNTS = """
 SELECT count(*) AS recordings, coalesce(sum(duration_s), 0)::float8 AS seconds,
@@ -52,21 +52,7 @@ def traces(conn: Connection, ids: Sequence[int]) -> Traces:
             values,
         ).scalars()
     )
-    alignments = {"ids": list(_alignments(conn, ids))}
-    found.batches = set(
-        conn.execute(
-            text("""
-                SELECT DISTINCT b.id FROM batch_members m JOIN batches b ON b.id = m.batch_id
-                 WHERE m.alignment_id = ANY(:ids) AND b.finished_at IS NULL
-            """),
-            alignments,
-        ).scalars()
-    )
-    found.versions = set(
-        conn.execute(
-            text("SELECT DISTINCT profile_version_id FROM recording_scores WHERE alignment_id = ANY(:ids)"), alignments
-        ).scalars()
-    )
+    found.add(worked_on(conn, _alignments(conn, ids)))
     for row in conn.execute(
         text("""
             SELECT v.url, v.packed_sha256, f.path, f.transcript_path, f.transcript_place IS NULL AS own

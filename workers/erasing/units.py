@@ -4,7 +4,24 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, text
 
+from workers.erasing.traces import Traces
 from workers.ledger.outcomes import restart_batch
+
+
+def worked_on(conn: Connection, alignment_ids: Collection[int]) -> Traces:
+    """Batches that are open about some alignments, and versions that were to score them."""
+    ids = {"ids": list(alignment_ids)}
+    batches = conn.execute(
+        text("""
+            SELECT DISTINCT b.id FROM batch_members m JOIN batches b ON b.id = m.batch_id
+             WHERE m.alignment_id = ANY(:ids) AND b.finished_at IS NULL
+        """),
+        ids,
+    ).scalars()
+    versions = conn.execute(
+        text("SELECT DISTINCT profile_version_id FROM recording_scores WHERE alignment_id = ANY(:ids)"), ids
+    ).scalars()
+    return Traces(batches=set(batches), versions=set(versions))
 
 
 def hold(conn: Connection, alignment_ids: Collection[int]) -> list[int]:
